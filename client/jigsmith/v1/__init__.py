@@ -1,0 +1,1 @@
+"""Generated from proto/jigsmith/v1 by proto/generate; never edited."""

@@ -1,0 +1,1 @@
+"""The main job, start to finish, on embedded defaults: `make demo`."""

@@ -1,0 +1,1 @@
+"""The gRPC server: registry, releases, admission, execution, audit."""
