@@ -1,0 +1,32 @@
+"""The ways to launch a sandbox. `auto` prefers Docker where an engine answers, and bubblewrap otherwise."""
+
+from typing import Literal
+
+from jigsmith_sandbox.backend import Backend
+from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
+from jigsmith_sandbox.errors import BackendMissingError
+
+BackendName = Literal["auto", "bubblewrap", "docker"]
+
+
+async def choose(name: BackendName, *, docker_image: str) -> Backend:
+    """Return the backend of that name, checked. Raises BackendMissingError: a named backend never falls back.
+
+    `auto` chooses Docker only if the engine answers and has the image; what was chosen stands in the log and in `doctor`.
+    """
+    if name == "bubblewrap":
+        backend: Backend = BubblewrapBackend()
+        await backend.check()
+        return backend
+    # The import costs a quarter of a second and a dependency that the embedded default does without.
+    from jigsmith_sandbox.backends.docker import DockerBackend  # noqa: PLC0415
+
+    backend = DockerBackend(docker_image)
+    try:
+        await backend.check()
+    except BackendMissingError:
+        await backend.close()
+        if name == "docker":
+            raise
+        return await choose("bubblewrap", docker_image=docker_image)
+    return backend

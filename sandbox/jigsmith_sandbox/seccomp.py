@@ -1,0 +1,115 @@
+"""Turns deploy/sandbox/seccomp.toml into filters: classic BPF for prctl(2) and bubblewrap, and a profile for Docker.
+
+The numbers below are the kernel's (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h); a name that an
+architecture lacks is left out there. Format of a program: include/uapi/linux/filter.h, struct sock_filter.
+"""
+
+import platform
+import struct
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jigsmith_sandbox._syscalls import AUDIT_ARCH, NUMBERS
+from jigsmith_sandbox.errors import BackendMissingError
+from jigsmith_sandbox.limits import data_directory
+
+_INSTRUCTION: Final = struct.Struct("=HBBI")
+_LOAD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
+_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
+_AT_LEAST: Final = 0x35  # BPF_JMP | BPF_JGE | BPF_K
+_ANY_BIT: Final = 0x45  # BPF_JMP | BPF_JSET | BPF_K
+_RETURN: Final = 0x06  # BPF_RET | BPF_K
+
+_KILL: Final = 0x80000000  # SECCOMP_RET_KILL_PROCESS
+_ERRNO: Final = 0x00050000
+_ALLOW: Final = 0x7FFF0000
+_EPERM: Final = 1
+_ENOSYS: Final = 38
+_X32_BIT: Final = 0x40000000
+
+_NUMBER_OFFSET, _ARCH_OFFSET, _FIRST_ARGUMENT_OFFSET = 0, 4, 16  # struct seccomp_data; the low word on little endian
+
+
+@dataclass(frozen=True, slots=True)
+class SeccompRules:
+    """The lists of seccomp.toml."""
+
+    call_allow: tuple[str, ...]
+    call_absent: tuple[str, ...]
+    call_kill: tuple[str, ...]
+    clone_forbidden_flags: int
+    sandbox_allow: tuple[str, ...]
+
+
+def load(path: Path | None = None) -> SeccompRules:
+    """Read the rules (default: the shipped ones)."""
+    data: dict[str, Any] = tomllib.loads((path or data_directory() / "seccomp.toml").read_text())
+    call = data["call"]
+    return SeccompRules(
+        call_allow=tuple(call["allow"]),
+        call_absent=tuple(call["absent"]),
+        call_kill=tuple(call["kill"]),
+        clone_forbidden_flags=call["clone_forbidden_flags"],
+        sandbox_allow=tuple(data["sandbox"]["allow"]),
+    )
+
+
+def call_filter(rules: SeccompRules) -> bytes:
+    """Return the program that a child loads before user code can run."""
+    return _program(rules.call_allow, rules.call_absent, rules.call_kill, rules.clone_forbidden_flags)
+
+
+def sandbox_filter(rules: SeccompRules) -> bytes:
+    """Return the program around a whole sandbox: the call's rules, less strict by what the zygote needs."""
+    allow = tuple(dict.fromkeys((*rules.call_allow, *rules.sandbox_allow)))
+    kill = tuple(name for name in rules.call_kill if name not in rules.sandbox_allow)
+    return _program(allow, rules.call_absent, kill, None)
+
+
+def docker_profile(rules: SeccompRules) -> dict[str, object]:
+    """Return the same as a Docker seccomp profile (the JSON that `--security-opt seccomp=` takes)."""
+    allow = sorted({*rules.call_allow, *rules.sandbox_allow})
+    kill = sorted(set(rules.call_kill) - set(rules.sandbox_allow))
+    return {
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "defaultErrnoRet": _EPERM,
+        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+        "syscalls": [
+            {"names": allow, "action": "SCMP_ACT_ALLOW"},
+            {"names": list(rules.call_absent), "action": "SCMP_ACT_ERRNO", "errnoRet": _ENOSYS},
+            {"names": kill, "action": "SCMP_ACT_KILL_PROCESS"},
+        ],
+    }
+
+
+def _program(
+    allow: tuple[str, ...], absent: tuple[str, ...], kill: tuple[str, ...], clone_forbidden: int | None
+) -> bytes:
+    machine = platform.machine()
+    if machine not in NUMBERS:
+        raise BackendMissingError(f"no system-call table for {machine}: sandboxes run on {', '.join(NUMBERS)}")
+    numbers = NUMBERS[machine]
+    code = [
+        (_LOAD, 0, 0, _ARCH_OFFSET),
+        (_EQUAL, 1, 0, AUDIT_ARCH[machine]),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER_OFFSET),
+        (_AT_LEAST, 0, 1, _X32_BIT),
+        (_RETURN, 0, 0, _KILL),
+    ]
+    for names, verdict in ((allow, _ALLOW), (absent, _ERRNO | _ENOSYS), (kill, _KILL)):
+        for name in names:
+            if name in numbers:
+                code += [(_EQUAL, 0, 1, numbers[name]), (_RETURN, 0, 0, verdict)]
+    if clone_forbidden is not None:
+        code += [
+            (_EQUAL, 0, 4, numbers["clone"]),
+            (_LOAD, 0, 0, _FIRST_ARGUMENT_OFFSET),
+            (_ANY_BIT, 0, 1, clone_forbidden),
+            (_RETURN, 0, 0, _KILL),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
+    code.append((_RETURN, 0, 0, _ERRNO | _EPERM))
+    return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)

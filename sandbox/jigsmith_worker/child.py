@@ -1,0 +1,208 @@
+"""One call, in a process that is used once. Runs untrusted code; everything it says is hostile to its parent.
+
+Life: forked by the zygote into namespaces of its own → confined → says it is ready → gets one frame → answers with one
+frame → gone. The supervisor measures and ends it; nothing here is trusted to do so.
+"""
+
+import errno
+import json
+import marshal
+import os
+import signal
+import socket
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from jigsmith_worker import confine, frames, policy
+from jigsmith_worker.outcome import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX, OutcomeKind
+
+CHANNEL: Final = 3
+"""The descriptor of the child's socket, beside stdin (/dev/null), stdout and stderr (one pipe)."""
+
+READY: Final = b"R"
+FILENAME: Final = "<function>"
+NOT_CONFINED: Final = 70
+"""Exit code of a child that could not be confined: EX_SOFTWARE, and never the code of a call, which was not begun."""
+
+_TRACEBACK_FRAMES_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What every child of a sandbox gets before it sees a call."""
+
+    uid: int
+    gid: int
+    temp_bytes: int
+    filter_program: bytes
+
+
+def live(channel: int, output: int, confinement: Confinement) -> NoReturn:
+    """Confine this process, serve one frame, end. Never returns to the zygote's code."""
+    code = NOT_CONFINED
+    try:
+        null = os.open(os.devnull, os.O_RDONLY)
+        confine.keep_descriptors((null, output, output, channel))
+        _forget_handlers()
+        confine.map_identity(confinement.uid, confinement.gid)
+        confine.mount_private(confinement.temp_bytes)
+        os.umask(0o077)
+        confine.drop_capabilities()
+        confine.install_filter(confinement.filter_program)
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # stdout is a real text file here
+        with socket.socket(fileno=CHANNEL) as connection:
+            connection.sendall(READY)
+            code = 1
+            code = _serve(connection)
+    except OSError as error:
+        os.write(2, f"cannot confine: {error}\n".encode())
+    finally:
+        os._exit(code)
+
+
+def _forget_handlers() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _serve(connection: socket.socket) -> int:
+    frame = _receive(connection)
+    if frame is None:  # the supervisor gave this child up
+        return 0
+    header, body = frame
+    split = header["source_bytes"]
+    if header["op"] == "compile":
+        answer = _compile(header, body[:split].decode())
+    else:
+        confine.limit_resources(**header["limits"])
+        answer = _call(header, body[:split], body[split:])
+    if os.getpid() != 1:  # a fork of user code came back here: one call, one answer
+        return 1
+    connection.sendall(answer)
+    return 0
+
+
+def _receive(connection: socket.socket) -> tuple[frames.Header, bytes] | None:
+    buffer = frames.FrameBuffer()
+    while (frame := buffer.next()) is None:
+        data = connection.recv(1 << 18)
+        if not data:
+            return None
+        buffer.feed(data)
+    return frame
+
+
+def _compile(header: frames.Header, source: str) -> bytes:
+    """Answer with the marshalled code, or with the refusals. No line of the source runs here."""
+    confine.limit_resources(**header["limits"])
+    try:
+        if header["policy"] == "off":
+            code = compile(source, FILENAME, "exec", dont_inherit=True)
+        else:
+            refusals = policy.check(source, header["entry_point"])
+            if refusals:
+                return _refused([(r.line, r.column, r.construct, r.advice) for r in refusals])
+            code = policy.compile_restricted(source)
+    except policy.PolicyRefusedError as error:
+        return _refused([(r.line, r.column, r.construct, r.advice) for r in error.refusals])
+    except SyntaxError as error:
+        return _refused([(error.lineno or 0, error.offset or 0, "syntax error", str(error.msg))])
+    except (MemoryError, RecursionError, ValueError, OverflowError) as error:
+        return _refused([(0, 0, "source too complex to compile", f"simplify it ({type(error).__name__})")])
+    return frames.encode({"kind": OutcomeKind.RETURNED.value}, marshal.dumps(code))
+
+
+_REFUSALS_MAX: Final = 32
+
+
+def _refused(refusals: list[tuple[int, int, str, str]]) -> bytes:
+    bounded = [(line, column, what[:200], advice[:400]) for line, column, what, advice in refusals[:_REFUSALS_MAX]]
+    return frames.encode({"kind": OutcomeKind.REFUSED.value, "refusals": bounded})
+
+
+def _call(header: frames.Header, code: bytes, arguments: bytes) -> bytes:
+    try:
+        result = _run(marshal.loads(code), header, json.loads(arguments))  # noqa: S302 - from our own compile child
+        text = json.dumps(result, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    except _UserFailureError as failure:
+        return _failed(failure.kind, failure.error)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _failed(OutcomeKind.NOT_SERIALIZABLE, error)
+    except MemoryError as error:
+        return _failed(OutcomeKind.MEMORY_LIMIT, error)
+    if len(text) > header["result_bytes"]:
+        message = f"the result has {len(text)} bytes as JSON, the limit is {header['result_bytes']}"
+        return frames.encode({"kind": OutcomeKind.RESULT_LIMIT.value, "message": message})
+    return frames.encode({"kind": OutcomeKind.RETURNED.value}, text)
+
+
+class _UserFailureError(Exception):
+    """User code ended with an exception."""
+
+    def __init__(self, kind: OutcomeKind, error: BaseException) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.error = error
+
+
+def _run(code: types.CodeType, header: frames.Header, arguments: dict[str, Any]) -> Any:  # any JSON value, we hope
+    namespace: dict[str, Any]
+    if header["policy"] == "off":
+        namespace = {"__name__": "function", "__builtins__": __builtins__}
+    else:
+        namespace = policy.namespace(header["profile"])
+    try:
+        exec(code, namespace)  # noqa: S102 - what this process is for
+        function: Callable[..., Any] = namespace[header["entry_point"]]
+        result = function(**arguments)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of user code are answers too
+        raise _UserFailureError(_kind_of(error), error) from None
+    return result
+
+
+def _kind_of(error: BaseException) -> OutcomeKind:
+    if isinstance(error, MemoryError):
+        return OutcomeKind.MEMORY_LIMIT
+    forking_failed = isinstance(error, BlockingIOError) and error.errno == errno.EAGAIN
+    if forking_failed or (isinstance(error, RuntimeError) and error.args == ("can't start new thread",)):
+        return OutcomeKind.PROCESS_LIMIT
+    return OutcomeKind.RAISED
+
+
+def _failed(kind: OutcomeKind, error: BaseException) -> bytes:
+    header = {
+        "kind": kind.value,
+        "exception_type": type(error).__name__[:200],
+        "message": _message(error),
+        "traceback": _traceback(error),
+    }
+    # Lone surrogates and the like must not turn an exception into a dead process.
+    return frames.encode({key: value.encode("utf-8", "replace").decode() for key, value in header.items()})
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:MESSAGE_CHARS_MAX]
+    except BaseException as broken:  # noqa: BLE001 - user code again
+        return f"<str() of the exception raised {type(broken).__name__}>"
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the frames of the user's source, outermost first. No source lines: the caller has the source."""
+    lines = []
+    step = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if code.co_filename == FILENAME:
+            lines.append(f"  line {step.tb_lineno}, in {code.co_name[:200]}")
+        step = step.tb_next
+    if len(lines) > _TRACEBACK_FRAMES_MAX:
+        half = _TRACEBACK_FRAMES_MAX // 2
+        lines[half:-half] = [f"  ... {len(lines) - 2 * half} frames more ..."]
+    return "\n".join(lines)[:TRACEBACK_CHARS_MAX]

@@ -1,0 +1,121 @@
+"""What a call can see and leave behind, against every backend, with the policy layer switched off."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from jigsmith_sandbox.backend import Backend
+from jigsmith_sandbox.pool import Pool
+from jigsmith_worker.outcome import OutcomeKind
+from tests.conformance.conftest import call
+
+
+async def _value(pool: Pool, source: str, arguments: str = "{}") -> object:
+    outcome = await pool.run(call(source, arguments))
+    assert outcome.kind is OutcomeKind.RETURNED, outcome
+    return json.loads(outcome.result_json or "null")
+
+
+MARKS = {
+    "a file in /tmp": ("open('/tmp/mark', 'w').close()", "os.path.exists('/tmp/mark')"),
+    "a patched module": ("json.mark = 1", "hasattr(json, 'mark')"),
+    "a patched builtin": ("builtins.mark = 1", "hasattr(builtins, 'mark')"),
+    "an environment variable": ("os.environ['MARK'] = '1'", "'MARK' in os.environ"),
+    "a working directory": ("os.mkdir('/tmp/d'); os.chdir('/tmp/d')", "os.getcwd() != '/tmp'"),
+    "a umask": ("os.umask(0)", "os.umask(0o077) != 0o077"),
+    "a signal handler": (
+        "signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+        "signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN",
+    ),
+    "a background process": ("os.fork() or time.sleep(60)", "os.getpid() != 1"),
+    "an open descriptor": ("os.open('/tmp/x', os.O_CREAT)", "bool(set(range(4, 64)) & set(_open()))"),
+}
+PRELUDE = """import builtins, json, os, signal, time
+def _open():
+    found = []
+    for n in range(64):
+        try: os.fstat(n); found.append(n)
+        except OSError: pass
+    return found
+"""
+
+
+@pytest.mark.parametrize("name", MARKS)
+async def test_nothing_survives_a_call(pool: Pool, name: str) -> None:
+    """A mark that a call makes is seen by itself (so the probe can fail) and by none of the calls that follow."""
+    make, probe = MARKS[name]
+    if name != "a background process":
+        assert await _value(pool, f"{PRELUDE}\ndef f():\n {make}\n return bool({probe})") is True
+    await _value(pool, f"{PRELUDE}\ndef f():\n {make}\n return True")
+    for _ in range(6):  # more calls than there are children forked ahead
+        assert await _value(pool, f"{PRELUDE}\ndef f():\n return bool({probe})") is False
+
+
+async def test_there_is_no_host_file_and_no_secret(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file and an environment variable of the host cannot be found from inside."""
+    secret = tmp_path / "secret"
+    secret.write_text("the host's")
+    monkeypatch.setenv("JIGSMITH_TEST_SECRET", "the host's")
+    source = "import os\ndef f(path):\n return [os.path.exists(path), os.path.exists('/root/.bashrc'), dict(os.environ)]"
+    exists, home, environment = await _value(pool, source, json.dumps({"path": str(secret)}))  # type: ignore[misc]
+    assert (exists, home) == (False, False)
+    assert set(environment) <= {"PATH", "LANG", "PWD", "HOME", "HOSTNAME"}
+
+
+async def test_there_is_no_other_process_and_no_proc(pool: Pool) -> None:
+    """A call is the first process of its own namespace, cannot signal any other, and sees an empty /proc."""
+    source = """import os
+def f():
+    killed = []
+    for pid in range(2, 3000):
+        try: os.kill(pid, 0); killed.append(pid)
+        except ProcessLookupError: pass
+    return [os.getpid(), os.getppid(), os.listdir('/proc'), killed]"""
+    assert await _value(pool, source) == [1, 0, [], []]
+
+
+@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_NETLINK", "AF_PACKET", "AF_VSOCK", "AF_UNIX"])
+async def test_no_socket_of_any_family_can_be_made(pool: Pool, family: str) -> None:
+    """The system-call filter refuses socket() itself."""
+    source = f"import socket\ndef f():\n socket.socket(socket.{family}, socket.SOCK_DGRAM)"
+    outcome = await pool.run(call(source))
+    assert (outcome.kind, outcome.exception_type) == (OutcomeKind.RAISED, "PermissionError"), outcome
+
+
+async def test_the_root_is_read_only(pool: Pool) -> None:
+    """Nothing but /tmp can be written."""
+    source = """import os
+def f():
+    written = []
+    for folder in ('/', '/opt/jigsmith', '/run', '/dev', '/dev/shm', '/dev/mqueue', '/usr', '/python', '/etc', '/var/tmp'):
+        try: open(folder + '/mark', 'w').close(); written.append(folder)
+        except OSError: pass
+    return written"""
+    assert await _value(pool, source) == []
+
+
+async def test_a_call_has_no_capability_and_cannot_become_anyone(pool: Pool) -> None:
+    """Its ids are unprivileged, and changing them kills it."""
+    assert await _value(pool, "import os\ndef f():\n return os.getresuid()") in ([65534] * 3, [os.getuid()] * 3)
+    outcome = await pool.run(call("import os\ndef f():\n os.setuid(0)"))
+    assert (outcome.kind, outcome.exit_code) == (OutcomeKind.DIED, -signal.SIGSYS)
+
+
+async def test_a_fork_that_returns_too_gives_no_second_answer(pool: Pool) -> None:
+    """One call, one answer, whatever it forks."""
+    assert await _value(pool, "import os\ndef f():\n return os.fork() == 0") is False
+
+
+async def test_a_lost_sandbox_is_replaced(pool: Pool, backend: Backend) -> None:
+    """Killing a sandbox from outside costs the calls in it, not the ones after."""
+    (before,) = await backend.list_sandboxes("conformance")
+    await backend.kill(before)
+    while pool._connections and pool._connections[0].spec.sandbox_id == before:
+        await asyncio.sleep(0.01)
+    assert await _value(pool, "def f():\n return 1") == 1
+    (after,) = await backend.list_sandboxes("conformance")
+    assert after != before
