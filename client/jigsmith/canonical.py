@@ -1,0 +1,83 @@
+"""Canonical JSON: one value, one text, so that a digest means something.
+
+RFC 8785 in the subset that Jigsmith hashes: no floats. Numbers are integers of any size in plain decimal; keys are sorted
+by their UTF-16 code units; text is UTF-8 with the escapes of RFC 8785, section 3.2.2.2.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+JsonValue = None | bool | int | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+"""What has a canonical form here."""
+
+DEPTH_MAX = 64
+
+
+class CanonicalError(ValueError):
+    """A value has no canonical form, or a text is not canonical."""
+
+
+def encode(value: JsonValue) -> bytes:
+    """Return the canonical text as UTF-8. Raises CanonicalError for floats, foreign types, lone surrogates, depth > 64."""
+    parts: list[str] = []
+    _write(value, parts, DEPTH_MAX)
+    try:
+        return "".join(parts).encode()
+    except UnicodeEncodeError as error:
+        raise CanonicalError(f"text with a lone surrogate: {error.object[error.start : error.end]!r}") from error
+
+
+def digest(value: JsonValue) -> str:
+    """Return the sha256 of the canonical text, as 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(encode(value)).hexdigest()
+
+
+def decode(data: bytes) -> JsonValue:
+    """Return the value of a canonical text. Raises CanonicalError if the text is not exactly what `encode` would write."""
+    try:
+        value: JsonValue = json.loads(data, parse_float=_refuse, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise CanonicalError(f"not JSON of the canonical subset: {error}") from error
+    if encode(value) != data:
+        raise CanonicalError("JSON, but not in its canonical form")
+    return value
+
+
+def _refuse(text: str) -> JsonValue:
+    raise CanonicalError(f"{text} is not an integer")
+
+
+def _write(value: JsonValue, parts: list[str], depth: int) -> None:
+    if depth == 0:
+        raise CanonicalError(f"nested deeper than {DEPTH_MAX}")
+    if value is None or isinstance(value, bool):
+        parts.append({None: "null", True: "true", False: "false"}[value])
+    elif isinstance(value, str):
+        parts.append(json.dumps(str(value), ensure_ascii=False))
+    elif isinstance(value, int):
+        parts.append(int.__repr__(value))
+    elif isinstance(value, Mapping):
+        _write_object(value, parts, depth)
+    elif isinstance(value, list | tuple):
+        parts.append("[")
+        for index, item in enumerate(value):
+            parts.append("," if index else "")
+            _write(item, parts, depth - 1)
+        parts.append("]")
+    else:
+        raise CanonicalError(f"{type(value).__name__} has no canonical form")
+
+
+def _write_object(value: Mapping[str, JsonValue], parts: list[str], depth: int) -> None:
+    parts.append("{")
+    for index, key in enumerate(sorted(value, key=_utf16)):
+        parts.append(("," if index else "") + json.dumps(str(key), ensure_ascii=False) + ":")
+        _write(value[key], parts, depth - 1)
+    parts.append("}")
+
+
+def _utf16(key: str) -> bytes:
+    if not isinstance(key, str):
+        raise CanonicalError(f"a key of type {type(key).__name__}")
+    return key.encode("utf-16-be", "surrogatepass")

@@ -1,0 +1,6 @@
+"""The tamper-evident log of everything that ran and changed: docs/audit-log.md has the format."""
+
+from jigsmith_runtime.audit.keys import load_or_create_signer
+from jigsmith_runtime.audit.log import AuditLog, LogCorruptError, OpenCall, Receipt
+
+__all__ = ["AuditLog", "LogCorruptError", "OpenCall", "Receipt", "load_or_create_signer"]

@@ -1,0 +1,67 @@
+"""The policy gate: ordinary Python in, known escapes refused. A lint layer, not a boundary; the layers outside are that.
+
+Runs inside a sandbox only, because compiling hostile source can kill the process that does it. What was checked is what is
+compiled: one text, parsed once.
+"""
+
+import ast
+import types
+from typing import Any, Final
+
+from jigsmith_worker.policy.guards import MODULE_NAME, globals_for
+from jigsmith_worker.policy.transformer import PolicyTransformer, Refusal
+
+__all__ = ["PolicyRefusedError", "Refusal", "check", "compile_restricted", "namespace"]
+
+SOURCE_BYTES_MAX: Final = 65_536
+FILENAME: Final = "<function>"
+
+
+class PolicyRefusedError(Exception):
+    """The gate refuses a source; `refusals` says why."""
+
+    def __init__(self, refusals: list[Refusal]) -> None:
+        super().__init__("; ".join(f"line {refusal.line}: {refusal.construct}" for refusal in refusals))
+        self.refusals = refusals
+
+
+def check(source: str, entry_point: str) -> list[Refusal]:
+    """Return what the gate refuses in a source that should define `entry_point`; empty if it accepts."""
+    try:
+        tree = _transformed(source)
+    except PolicyRefusedError as refused:
+        return refused.refusals
+    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == entry_point]
+    if not defined:
+        advice = f"define `def {entry_point}(...)` at the top level of the source"
+        return [Refusal(1, 0, f"no function {entry_point}", advice)]
+    return []
+
+
+def compile_restricted(source: str) -> types.CodeType:
+    """Return the code of a source with its guards woven in. Raises PolicyRefusedError."""
+    return compile(_transformed(source), FILENAME, "exec", dont_inherit=True)
+
+
+def namespace(profile: str) -> dict[str, Any]:
+    """Return fresh globals for a run: guarded builtins, guards, imports by allow-list. One profile so far: `python`."""
+    if profile != "python":
+        raise ValueError(f"there is no profile {profile!r}")
+    return globals_for(MODULE_NAME)
+
+
+def _transformed(source: str) -> ast.Module:
+    if len(source.encode("utf-8", "replace")) > SOURCE_BYTES_MAX:
+        raise PolicyRefusedError([Refusal(0, 0, "a source of more than 64 KiB", "split it into several functions")])
+    try:
+        tree = ast.parse(source, FILENAME)
+    except SyntaxError as error:
+        refusal = Refusal(error.lineno or 0, error.offset or 0, "syntax error", str(error.msg))
+        raise PolicyRefusedError([refusal]) from None
+    transformer = PolicyTransformer()
+    transformed = transformer.visit(tree)
+    if transformer.refusals:
+        raise PolicyRefusedError(transformer.refusals)
+    ast.fix_missing_locations(transformed)
+    assert isinstance(transformed, ast.Module)
+    return transformed

@@ -1,0 +1,166 @@
+"""What may be imported, and what of it. An import gives a facade: public names of one listed module and nothing behind it.
+
+Almost half of the standard library's modules lead in a few public steps to sys, os or builtins (`json.codecs`,
+`statistics.sys`, `enum.bltns`). So a facade has no module in it that is not itself listed, and takes only what the module
+says is public: its `__all__`, or the names given here where it has none or where the rest is not for strangers.
+"""
+
+import functools
+import importlib
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+ALLOWED_MODULES: Final[Mapping[str, str]] = {
+    # `*`: everything in __all__; `*-x`: without x; `.`: all public names (C modules, which carry nothing along);
+    # otherwise the names themselves.
+    "abc": "ABC abstractmethod abstractclassmethod abstractproperty abstractstaticmethod",
+    "array": ".",
+    "base64": "* -main",
+    "binascii": ".",
+    "bisect": "bisect bisect_left bisect_right insort insort_left insort_right",
+    "calendar": "*",
+    "cmath": ".",
+    "collections": "*",
+    "collections.abc": "*",
+    "contextlib": "closing contextmanager nullcontext suppress",
+    "copy": "copy deepcopy Error",
+    # asdict and friends only read fields; make_dataclass takes a namespace, which could define any special method
+    "dataclasses": "* -make_dataclass",
+    "datetime": "* ",
+    "decimal": "*",
+    "difflib": "*",
+    "enum": "Enum IntEnum StrEnum Flag IntFlag auto unique verify CONTINUOUS NAMED_FLAGS UNIQUE",
+    "fractions": "Fraction",
+    # update_wrapper copies and updates attributes of any name; `wraps` is replaced by one with fixed names
+    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce singledispatch total_ordering wraps",
+    "hashlib": "md5 sha1 sha224 sha256 sha384 sha512 sha3_224 sha3_256 sha3_384 sha3_512 blake2b blake2s",
+    "heapq": "*",
+    "html": "escape unescape",
+    "io": "StringIO BytesIO",
+    "ipaddress": (
+        "ip_address ip_network ip_interface IPv4Address IPv4Network IPv4Interface IPv6Address IPv6Network IPv6Interface "
+        "collapse_addresses summarize_address_range AddressValueError NetmaskValueError"
+    ),
+    "itertools": ".",
+    "json": "dumps loads dump load JSONDecodeError JSONEncoder JSONDecoder",
+    "math": ".",
+    "numbers": "*",
+    # attrgetter and methodcaller read attributes of any name
+    "operator": "* -attrgetter -methodcaller",
+    "pprint": "pformat pprint",
+    "random": "* -SystemRandom",
+    "re": "* -template",
+    "secrets": "choice randbelow randbits token_bytes token_hex token_urlsafe compare_digest",
+    "statistics": "*",
+    # Formatter reads attributes of any name (CVE-2026-76825)
+    "string": """
+        ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable
+        punctuation whitespace
+    """,
+    "struct": "*",
+    "sys": "maxsize float_info int_info byteorder getrecursionlimit setrecursionlimit maxunicode",
+    "textwrap": "*",
+    "time": """
+        time monotonic perf_counter process_time time_ns sleep strftime strptime gmtime localtime mktime
+        struct_time asctime ctime
+    """,
+    "types": "SimpleNamespace MappingProxyType",
+    # get_type_hints and ForwardRef evaluate strings
+    "typing": "* -get_type_hints -ForwardRef -evaluate_forward_ref",
+    "unicodedata": ".",
+    "urllib.parse": """
+        quote quote_plus unquote unquote_plus urlencode urlparse urlsplit urlunparse urlunsplit urljoin
+        parse_qs parse_qsl
+    """,
+    "uuid": "UUID uuid3 uuid4 uuid5 NAMESPACE_DNS NAMESPACE_URL NAMESPACE_OID NAMESPACE_X500",
+    "zlib": "adler32 crc32 compress decompress",
+}
+
+
+class Facade:
+    """Stands for a module: named attributes, fixed for good."""
+
+    __slots__ = ("__name__", "_names")
+
+    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "__name__", name)
+        object.__setattr__(self, "_names", types.MappingProxyType(dict(values)))
+
+    def __getattr__(self, name: str) -> Any:  # any public value of a module
+        values: Mapping[str, Any] = object.__getattribute__(self, "_names")
+        try:
+            return values[name]
+        except KeyError:
+            raise AttributeError(f"{self.__name__}.{name} is not available here") from None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self.__name__}.{name} cannot be changed")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{self.__name__}.{name} cannot be changed")
+
+    def __repr__(self) -> str:
+        return f"<module {self.__name__}>"
+
+
+@functools.cache
+def facade(name: str) -> Facade:
+    """Return the facade of a listed module. Raises ImportError for any other."""
+    if name not in ALLOWED_MODULES and not any(listed.startswith(name + ".") for listed in ALLOWED_MODULES):
+        raise ImportError(f"{name} may not be imported here", name=name)
+    values: dict[str, Any] = {}
+    if name in ALLOWED_MODULES:
+        module = importlib.import_module(name)
+        values = {
+            public: _REPLACED.get(f"{name}.{public}", getattr(module, public)) for public in _public(name, module)
+        }
+        values = {public: value for public, value in values.items() if not isinstance(value, types.ModuleType)}
+    for listed in ALLOWED_MODULES:
+        parent, _, child = listed.rpartition(".")
+        if parent == name:
+            values[child] = facade(listed)
+    return Facade(name, values)
+
+
+def _public(name: str, module: types.ModuleType) -> list[str]:
+    rule, *words = ALLOWED_MODULES[name].split()
+    if rule not in {"*", "."}:
+        return [word for word in (rule, *words) if hasattr(module, word)]
+    listed = module.__all__ if rule == "*" and hasattr(module, "__all__") else dir(module)
+    return [public for public in listed if not public.startswith("_") and f"-{public}" not in words]
+
+
+def _wraps(wrapped: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return functools.wraps(wrapped), without its choice of attributes to copy and to update."""
+    return functools.wraps(wrapped)
+
+
+_REPLACED: Final[Mapping[str, Any]] = {"functools.wraps": _wraps}
+
+
+def guarded_import(
+    name: str,
+    _globals: Mapping[str, object] | None = None,
+    _locals: Mapping[str, object] | None = None,
+    fromlist: tuple[str, ...] = (),
+    level: int = 0,
+) -> Facade:
+    """Take the place of `__import__`. Raises ImportError for what is not listed."""
+    if type(name) is not str or level:
+        raise ImportError("only modules of the standard library, by their full name")
+    if name == "_strptime":  # datetime's C code imports its parser through its caller's __import__
+        return _strptime_facade()
+    if name == "__future__":
+        return Facade(name, {"annotations": None})
+    if fromlist:
+        return facade(name)
+    facade(name)
+    return facade(name.partition(".")[0])
+
+
+@functools.cache
+def _strptime_facade() -> Facade:
+    parser = importlib.import_module("_strptime")
+    names = [name for name in dir(parser) if name.startswith("_strptime_")]
+    return Facade("_strptime", {name: getattr(parser, name) for name in names})

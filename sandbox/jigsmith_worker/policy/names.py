@@ -1,0 +1,73 @@
+"""Which names a source may bind, read and look up. Pure; shared by the transformer (before) and the guards (while running)."""
+
+from typing import Final
+
+from RestrictedPython.transformer import INSPECT_ATTRIBUTES
+
+GUARD_ATTRIBUTE: Final = "_getattr_"
+GUARD_WRITE: Final = "_write_"
+GUARD_CLASS: Final = "_own_class_"
+
+DEFINABLE_DUNDERS: Final = frozenset(
+    f"__{name}__"
+    for name in """
+    init new post_init repr str bytes format bool hash len length_hint iter next reversed contains call
+    getitem setitem delitem missing enter exit eq ne lt le gt ge copy deepcopy add radd iadd sub rsub isub
+    mul rmul imul matmul rmatmul truediv rtruediv itruediv floordiv rfloordiv ifloordiv mod rmod imod divmod
+    rdivmod pow rpow ipow lshift rlshift rshift rrshift and rand iand or ror ior xor rxor ixor neg pos abs
+    invert int float complex index round trunc floor ceil init_subclass class_getitem set_name getattr
+    setattr delattr
+""".split()
+)
+"""Special methods that a class may define and call. Not `__getattribute__`, `__del__`, `__reduce*__`, `__prepare__`."""
+
+READABLE_DUNDERS: Final = DEFINABLE_DUNDERS | {"__name__", "__qualname__", "__doc__"}
+BINDABLE_DUNDERS: Final = frozenset({"__slots__", "__all__", "__doc__", "__version__", "__author__"})
+NAMEDTUPLE_ATTRIBUTES: Final = frozenset({"_asdict", "_fields", "_field_defaults", "_make", "_replace"})
+
+SENSITIVE_ATTRIBUTES: Final = frozenset({"format", "format_map", "mro", "obj"})
+"""Public names that are checked when they are read, because what they give depends on the object."""
+
+
+def is_dunder(name: str) -> bool:
+    """Return whether a name is a special one."""
+    return name.startswith("__") and name.endswith("__")
+
+
+def is_guard_shaped(name: str) -> bool:
+    """Return whether a name could shadow a guard: `_x_`, or RestrictedPython's own suffix."""
+    return (name.startswith("_") and name.endswith("_") and not is_dunder(name) and name != "_") or name.endswith(
+        "__roles__"
+    )
+
+
+def why_unbindable(name: str) -> str | None:
+    """Return what is wrong with binding a name, or None."""
+    if is_guard_shaped(name):
+        return "a name that begins and ends with an underscore"
+    if is_dunder(name) and name not in BINDABLE_DUNDERS:
+        return "a special name"
+    return None
+
+
+def why_unreadable_attribute(name: str) -> str | None:
+    """Return what is wrong with reading an attribute of that name from any object, or None."""
+    if name in INSPECT_ATTRIBUTES:
+        return "an attribute of frames, code or tracebacks"
+    if is_dunder(name) and name not in READABLE_DUNDERS:
+        return "a special attribute"
+    if is_guard_shaped(name):
+        return "an attribute that begins and ends with an underscore"
+    return None
+
+
+def why_unwritable_attribute(name: str) -> str | None:
+    """Return what is wrong with writing an attribute of that name on any object, or None."""
+    if is_dunder(name) and name != "__doc__":
+        return "a special attribute"
+    return why_unreadable_attribute(name)
+
+
+def is_private(name: str) -> bool:
+    """Return whether an attribute belongs to the class that defines it."""
+    return name.startswith("_") and not is_dunder(name)

@@ -1,0 +1,263 @@
+"""Rewrites a syntax tree so that what is dangerous is refused or guarded, and all else stays plain Python.
+
+Built on RestrictedPython's transformer, whose list of allowed nodes decides about every construct that is not named here.
+Where it guards items, iteration and unpacking, this does not need to: modules are facades and attribute names are checked,
+so these operations reach nothing new.
+"""
+
+import ast
+from dataclasses import dataclass
+from typing import Final
+
+from RestrictedPython.transformer import RestrictingNodeTransformer
+
+from jigsmith_worker.policy import names
+from jigsmith_worker.policy.imports import ALLOWED_MODULES
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One construct that the gate refuses."""
+
+    line: int
+    column: int
+    construct: str
+    advice: str
+
+
+_NO_ASYNC: Final = "write a plain function: a call runs alone in its process, so there is nothing to wait for"
+_FORBIDDEN_BUILTINS: Final = frozenset(
+    {"exec", "eval", "compile", "open", "input", "breakpoint", "globals", "locals", "vars", "dir"}
+)
+_REFUSALS_MAX: Final = 32
+
+
+class PolicyTransformer(RestrictingNodeTransformer):
+    """Collects refusals while it rewrites."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals: list[Refusal] = []
+        self._classes: list[str] = []
+        self._bound: set[str] = set()
+        self._missing_builtins: list[ast.Name] = []
+
+    # --- refusing
+
+    def refuse(self, node: ast.AST, construct: str, advice: str) -> None:
+        """Note a refusal at a node."""
+        if len(self.refusals) < _REFUSALS_MAX:
+            self.refusals.append(Refusal(getattr(node, "lineno", 0), getattr(node, "col_offset", 0), construct, advice))
+
+    def error(self, node: ast.AST, info: str) -> None:
+        """Note what RestrictedPython itself refuses."""
+        self.refuse(node, info[:200], "write it with plain statements and expressions")
+
+    def _bind(self, node: ast.AST, name: str | None) -> None:
+        if name:
+            self._bound.add(name)
+        if name and (wrong := names.why_unbindable(name)):
+            self.refuse(node, f"{wrong}: {name}", "choose another name")
+
+    # --- names
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Check a name that is bound or read."""
+        if isinstance(node.ctx, ast.Load):
+            if node.id in _FORBIDDEN_BUILTINS:
+                self._missing_builtins.append(node)
+            elif names.is_guard_shaped(node.id) or (
+                names.is_dunder(node.id) and node.id not in {"__name__", "__doc__"}
+            ):
+                self.refuse(node, f"a special name: {node.id}", "use public names")
+        else:
+            self._bind(node, node.id)
+        return node
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        """Visit everything, then refuse the builtins that are not there, unless the source has its own of that name."""
+        node = self.node_contents_visit(node)
+        for name in self._missing_builtins:
+            if name.id not in self._bound:
+                self.refuse(name, f"the builtin {name.id}", "compute with the arguments that the function gets")
+        return node
+
+    def check_name(self, node: ast.AST, name: str | None, allow_magic_methods: bool = False) -> None:  # noqa: ARG002
+        """Take the place of RestrictedPython's own check, which knows fewer names."""
+        self._bind(node, name)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        """Check every kind of parameter, positional-only ones too (CVE-2026-55830)."""
+        self._bind(node, node.arg)
+        return self.node_contents_visit(node)
+
+    def visit_Global(self, node: ast.Global) -> ast.AST:
+        """Allow `global` for names that may be bound."""
+        for name in node.names:
+            self._bind(node, name)
+        return node
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
+        """Allow `nonlocal` for names that may be bound."""
+        for name in node.names:
+            self._bind(node, name)
+        return node
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        """Check the name that an exception gets."""
+        self._bind(node, node.name)
+        return self.node_contents_visit(node)
+
+    # --- attributes
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """Read public attributes plainly, others through the guard; write only where the guard lets it."""
+        node = self.node_contents_visit(node)
+        load = isinstance(node.ctx, ast.Load)
+        wrong = names.why_unreadable_attribute(node.attr) if load else names.why_unwritable_attribute(node.attr)
+        if wrong:
+            self.refuse(node, f"{wrong}: {node.attr}", self._attribute_advice(node.attr))
+        elif not load:
+            node.value = self._guarded(names.GUARD_WRITE, node.value)
+        elif names.is_private(node.attr) or node.attr in names.SENSITIVE_ATTRIBUTES:
+            return self._guarded(names.GUARD_ATTRIBUTE, node.value, ast.Constant(self._mangled(node.attr)))
+        return node
+
+    @staticmethod
+    def _attribute_advice(name: str) -> str:
+        return {"__class__": "use type(x)", "__dict__": "name the attributes"}.get(name, "use public attributes")
+
+    def _mangled(self, name: str) -> str:
+        """Return the name that the compiler would make of a private one: it does not look into a guard's argument."""
+        if self._classes and name.startswith("__") and not name.endswith("__"):
+            owner = self._classes[-1].lstrip("_")
+            return f"_{owner}{name}" if owner else name
+        return name
+
+    @staticmethod
+    def _guarded(guard: str, *arguments: ast.expr) -> ast.Call:
+        return ast.Call(ast.Name(guard, ast.Load()), list(arguments), [])
+
+    # --- what needs no guard here
+
+    def _plain(self, node: ast.AST) -> ast.AST:
+        return self.node_contents_visit(node)
+
+    visit_Subscript = _plain
+    visit_Assign = _plain
+    visit_AugAssign = _plain
+    visit_Call = _plain
+    visit_For = _plain
+    visit_With = _plain
+    visit_comprehension = _plain
+    visit_ListComp = _plain
+    visit_SetComp = _plain
+    visit_DictComp = _plain
+    visit_GeneratorExp = _plain
+    visit_Lambda = _plain
+    visit_NamedExpr = _plain
+    visit_Match = _plain
+    visit_match_case = _plain
+    visit_MatchValue = _plain
+    visit_MatchSingleton = _plain
+    visit_MatchSequence = _plain
+    visit_MatchOr = _plain
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Allow annotated assignments; the target is checked like any other."""
+        return self.node_contents_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """Allow every constant, the ellipsis too."""
+        return node
+
+    # --- patterns
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> ast.AST:
+        """Check a captured name."""
+        self._bind(node, node.name)
+        return self.node_contents_visit(node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> ast.AST:
+        """Check a captured name."""
+        self._bind(node, node.name)
+        return node
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
+        """Check a captured name."""
+        self._bind(node, node.rest)
+        return self.node_contents_visit(node)
+
+    def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
+        """Check the attributes that a class pattern reads; it cannot be guarded, so only plain public ones pass."""
+        for name in node.kwd_attrs:
+            if name.startswith("_") or name in names.SENSITIVE_ATTRIBUTES or names.why_unreadable_attribute(name):
+                self.refuse(node, f"a pattern that reads the attribute {name}", "match on public attributes")
+        return self.node_contents_visit(node)
+
+    # --- definitions
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Allow functions; special ones only as methods of the definable kind."""
+        definable = bool(self._classes) and node.name in names.DEFINABLE_DUNDERS
+        if not definable:
+            self._bind(node, node.name)
+        # Inside a method, a nested function still belongs to the class as far as mangling goes.
+        return self.node_contents_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Allow classes without metaclasses, and mark them as the user's own."""
+        self._bind(node, node.name)
+        for keyword in node.keywords:
+            if keyword.arg is None or keyword.arg == "metaclass":
+                self.refuse(node, "a metaclass", "inherit from abc.ABC or enum.Enum, or do without")
+        self._classes.append(node.name)
+        node = self.node_contents_visit(node)
+        self._classes.pop()
+        # The outermost decorator is applied last, to the class that the others made.
+        node.decorator_list.insert(0, ast.Name(names.GUARD_CLASS, ast.Load()))
+        return node
+
+    # --- imports
+
+    def visit_Import(self, node: ast.Import) -> ast.AST:
+        """Allow the listed modules."""
+        for alias in node.names:
+            self._check_module(node, alias.name)
+            self._bind(node, alias.asname)
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        """Allow public names of the listed modules."""
+        if node.level or not node.module:
+            self.refuse(node, "a relative import", "import a module of the standard library by its name")
+            return node
+        if node.module == "__future__":
+            return node
+        self._check_module(node, node.module)
+        for alias in node.names:
+            if alias.name == "*" or alias.name.startswith("_"):
+                self.refuse(node, f"the import of {alias.name}", "import public names one by one")
+            self._bind(node, alias.asname)
+        return node
+
+    def _check_module(self, node: ast.AST, name: str) -> None:
+        if name not in ALLOWED_MODULES:
+            self.refuse(node, f"the import of {name}", f"use one of: {', '.join(sorted(ALLOWED_MODULES))}")
+
+    # --- constructs with an advice of their own
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        """Refuse coroutines."""
+        self.refuse(node, "async def", _NO_ASYNC)
+        return node
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        """Refuse await."""
+        self.refuse(node, "await", _NO_ASYNC)
+        return node
+
+    def visit_TryStar(self, node: ast.AST) -> ast.AST:
+        """Refuse except* (CVE-2025-22153)."""
+        self.refuse(node, "except*", "use except")
+        return node
