@@ -76,7 +76,7 @@ def _serve(connection: socket.socket) -> int:
         return 0
     header, body = frame
     split = header["source_bytes"]
-    if header["op"] == "compile":
+    if header["op"] in {"compile", "check"}:
         answer = _compile(header, body[:split].decode())
     else:
         confine.limit_resources(**header["limits"])
@@ -114,7 +114,7 @@ def _compile(header: frames.Header, source: str) -> bytes:
         return _refused([(error.lineno or 0, error.offset or 0, "syntax error", str(error.msg))])
     except (MemoryError, RecursionError, ValueError, OverflowError) as error:
         return _refused([(0, 0, "source too complex to compile", f"simplify it ({type(error).__name__})")])
-    return frames.encode({"kind": OutcomeKind.RETURNED.value}, marshal.dumps(code))
+    return frames.encode({"kind": OutcomeKind.RETURNED.value}, b"" if header["op"] == "check" else marshal.dumps(code))
 
 
 _REFUSALS_MAX: Final = 32

@@ -189,7 +189,7 @@ class Supervisor:
             one.compiling, one.answer_bytes_max = True, _CODE_BYTES_MAX
             one.output_bytes_max, wall_ms = _COMPILE_OUTPUT_BYTES, _COMPILE_WALL_MS
             body = job.source
-            header |= {"op": "compile", "limits": _COMPILE_LIMITS}
+            header |= {"op": "check" if job.header["op"] == "check" else "compile", "limits": _COMPILE_LIMITS}
         else:
             limits = job.header["limits"]
             one.answer_bytes_max = limits["result_bytes"] + frames.HEADER_BYTES_MAX + _ANSWER_OVERHEAD_BYTES

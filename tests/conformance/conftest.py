@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import AsyncIterator
 
 import pytest
-
 from jigsmith_sandbox.backend import Backend, Call, PolicyMode
 from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
 from jigsmith_sandbox.backends.docker import DockerBackend

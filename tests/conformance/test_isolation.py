@@ -7,10 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
-
 from jigsmith_sandbox.backend import Backend
 from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.outcome import OutcomeKind
+
 from tests.conformance.conftest import call
 
 
@@ -60,7 +60,9 @@ async def test_there_is_no_host_file_and_no_secret(pool: Pool, tmp_path: Path, m
     secret = tmp_path / "secret"
     secret.write_text("the host's")
     monkeypatch.setenv("JIGSMITH_TEST_SECRET", "the host's")
-    source = "import os\ndef f(path):\n return [os.path.exists(path), os.path.exists('/root/.bashrc'), dict(os.environ)]"
+    source = (
+        "import os\ndef f(path):\n return [os.path.exists(path), os.path.exists('/root/.bashrc'), dict(os.environ)]"
+    )
     exists, home, environment = await _value(pool, source, json.dumps({"path": str(secret)}))  # type: ignore[misc]
     assert (exists, home) == (False, False)
     assert set(environment) <= {"PATH", "LANG", "PWD", "HOME", "HOSTNAME"}

@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import pytest
-
 from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.outcome import OutcomeKind
+
 from tests.conformance.conftest import call
 
 FORGED_ANSWER = "import os\ndef f():\n os.write(3, b'\\0\\0\\0\\2\\0\\0\\0\\0[]')\n while True: pass"
@@ -24,8 +24,10 @@ ENDS = {
     "one long C call": ("def f():\n return sum(range(10**12))", OutcomeKind.TIME_LIMIT),
     "sleep past the deadline": ("import time\ndef f():\n time.sleep(60)", OutcomeKind.TIME_LIMIT),
     "an endless loop that ignores signals": (
-        "import signal\ndef f():\n signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        " signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n while True: pass",
+        (
+            "import signal\ndef f():\n signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+            " signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n while True: pass"
+        ),
         OutcomeKind.TIME_LIMIT,
     ),
     "one giant allocation": ("def f():\n return len('x' * 10**10)", OutcomeKind.MEMORY_LIMIT),
@@ -67,7 +69,8 @@ async def test_each_end_has_its_outcome(pool: Pool, name: str) -> None:
 async def test_a_death_tells_its_exit_code_or_signal(pool: Pool) -> None:
     """Exit codes are positive, signals negative."""
     codes = [
-        (await pool.run(call(ENDS[name][0]))).exit_code for name in ("os._exit", "a segfault", "a forbidden system call")
+        (await pool.run(call(ENDS[name][0]))).exit_code
+        for name in ("os._exit", "a segfault", "a forbidden system call")
     ]
     assert codes == [7, -11, -31]
 
@@ -106,8 +109,8 @@ async def test_usage_is_measured_from_outside(pool: Pool) -> None:
     outcome = await pool.run(call("def f():\n x = bytearray(80_000_000)\n return sum(range(2_000_000))"))
     assert outcome.kind is OutcomeKind.RETURNED
     assert outcome.memory_peak_bytes > 80_000_000
-    assert 0 < outcome.cpu_us
-    assert 0 < outcome.wall_us
+    assert outcome.cpu_us > 0
+    assert outcome.wall_us > 0
 
 
 async def test_cancelling_ends_the_whole_process_tree(pool: Pool) -> None:

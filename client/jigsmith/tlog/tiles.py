@@ -54,7 +54,7 @@ def pack(entry: bytes) -> bytes:
 
 def unpack(data: bytes) -> list[bytes]:
     """Return the entries of a bundle. Raises BundleError if it ends in the middle of one."""
-    entries = []
+    entries: list[bytes] = []
     position = 0
     while position < len(data):
         end = position + LENGTH.size

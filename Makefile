@@ -1,0 +1,45 @@
+# `make demo` and `make test` set everything up themselves. `make help` lists the rest.
+.DEFAULT_GOAL := help
+bin := .venv/bin
+
+.PHONY: help setup demo test lint proto-lint format images bench lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: ## install what this machine lacks, and the virtual environment
+	@deploy/setup
+
+demo: setup ## learn a function set, release it, call it, verify the log
+	@$(bin)/python -m jigsmith_demo
+
+test: setup ## run the whole test suite
+	@$(bin)/pytest
+
+lint: setup proto-lint ## style, types, import rules, dependencies
+	$(bin)/ruff format --check
+	$(bin)/ruff check
+	$(bin)/mypy
+	$(bin)/lint-imports --no-cache
+
+proto-lint: setup ## generated code is fresh, the contract is well-formed and breaks nobody
+	@proto/generate --check
+	$(bin)/buf lint build/proto.binpb --exclude-path google
+	@proto/breaking
+
+format: setup ## format the code
+	$(bin)/ruff format
+	$(bin)/ruff check --fix
+
+images: setup ## build the sandbox image (needs root and a Docker engine, no registry)
+	@deploy/images/build
+
+bench: setup ## measure; prints medians and ratios
+	@$(bin)/python benchmarks/invoke.py
+
+lock: setup ## write requirements.lock anew from pyproject.toml
+	$(bin)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+
+clean: ## remove what was built
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,178 @@
+"""Requests and answers without any connection: what the synchronous and the asynchronous client share."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jigsmith.v1 import function_pb2, function_set_pb2, invocation_pb2, release_pb2
+
+MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Of one gRPC message: results reach 8 MiB at the operator's ceiling."""
+
+PAGE_SIZE: Final = 500
+
+CHANNEL_OPTIONS: Final = [
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.keepalive_time_ms", 60_000),
+    (
+        "grpc.service_config",
+        json.dumps(
+            {
+                "methodConfig": [
+                    {
+                        "name": [
+                            {"service": "jigsmith.v1.FunctionService", "method": "GetFunctionVersion"},
+                            {"service": "jigsmith.v1.FunctionSetService", "method": "GetRevision"},
+                            {"service": "jigsmith.v1.FunctionSetService", "method": "GetChannel"},
+                        ],
+                        "retryPolicy": {
+                            "maxAttempts": 3,
+                            "initialBackoff": "0.1s",
+                            "maxBackoff": "1s",
+                            "backoffMultiplier": 2,
+                            "retryableStatusCodes": ["UNAVAILABLE"],
+                        },
+                    }
+                ]
+            }
+        ),
+    ),
+]
+"""Only reads are tried again, and only when nothing was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run used, measured outside of it."""
+
+    wall_ms: float
+    cpu_ms: float
+    memory_peak_bytes: int
+    queued_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where the audit log recorded a run."""
+
+    log_origin: str
+    index: int
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A run that returned."""
+
+    name: str
+    function_version: str
+    result: Any
+    """Any JSON value; integers of any size stay integers."""
+    result_json: str
+    output: str
+    usage: Usage
+    receipt: Receipt
+
+
+def metadata(token: str | None, principal: str | None) -> list[tuple[str, str]]:
+    """Return the credentials of each request: a bearer token, or a name that a `--dev` runtime believes."""
+    if token:
+        return [("authorization", f"Bearer {token}")]
+    return [("jigsmith-principal", principal)] if principal else []
+
+
+def version(
+    *,
+    description: str,
+    parameters: str | Mapping[str, Any],
+    source: str,
+    returns: str | Mapping[str, Any] | None = None,
+    entry_point: str = "",
+    limits: function_pb2.Limits | None = None,
+    provenance: function_pb2.Provenance | None = None,
+) -> function_pb2.FunctionVersion:
+    """Return a FunctionVersion to be registered. Schemas are given as text or as a mapping."""
+    return function_pb2.FunctionVersion(
+        description=description,
+        parameters_json=_text(parameters),
+        returns_json="" if returns is None else _text(returns),
+        source=source,
+        entry_point=entry_point,
+        limits=limits,
+        provenance=provenance,
+    )
+
+
+def _text(schema: str | Mapping[str, Any]) -> str:
+    return schema if isinstance(schema, str) else json.dumps(schema)
+
+
+def create_version(
+    name: str, function_version: function_pb2.FunctionVersion, *, validate_only: bool
+) -> function_pb2.CreateFunctionVersionRequest:
+    """Return the request that registers a version of the function `name` (bare or a resource name)."""
+    parent = name if name.startswith("functions/") else f"functions/{name}"
+    return function_pb2.CreateFunctionVersionRequest(
+        parent=parent, function_version=function_version, validate_only=validate_only
+    )
+
+
+def set_name(name: str) -> str:
+    """Return the resource name of a set, given it or its last part."""
+    return name if name.startswith("functionSets/") else f"functionSets/{name}"
+
+
+def create_set(name: str, description: str) -> function_set_pb2.CreateFunctionSetRequest:
+    """Return the request that creates a set."""
+    return function_set_pb2.CreateFunctionSetRequest(
+        function_set_id=name.removeprefix("functionSets/"),
+        function_set=function_set_pb2.FunctionSet(description=description),
+    )
+
+
+def create_revision(
+    function_set: str,
+    versions: Iterable[function_pb2.FunctionVersion | str],
+    *,
+    parent: str,
+    message: str,
+) -> function_set_pb2.CreateRevisionRequest:
+    """Return the request that adds a revision to a set."""
+    names = [one if isinstance(one, str) else one.name for one in versions]
+    revision = function_set_pb2.Revision(parent_revision=parent, function_versions=names, message=message)
+    return function_set_pb2.CreateRevisionRequest(parent=set_name(function_set), revision=revision)
+
+
+def create_release(function_set: str, revision: str, channel: str, reason: str) -> release_pb2.CreateReleaseRequest:
+    """Return the request for a release of a revision to a channel (its name or its last part)."""
+    parent = set_name(function_set)
+    path = channel if "/" in channel else f"{parent}/channels/{channel}"
+    release = release_pb2.Release(channel=path, revision=revision, reason=reason)
+    return release_pb2.CreateReleaseRequest(parent=parent, release=release)
+
+
+def invoke(name: str, arguments: Mapping[str, Any] | str, request_id: str) -> invocation_pb2.InvokeRequest:
+    """Return the request that runs a function; arguments are a mapping or the text of a JSON object."""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+    return invocation_pb2.InvokeRequest(name=name, arguments_json=text, request_id=request_id)
+
+
+def invocation(response: invocation_pb2.InvokeResponse) -> Invocation:
+    """Return the answer of a run as a value."""
+    usage, receipt = response.usage, response.receipt
+    return Invocation(
+        name=response.invocation,
+        function_version=response.function_version,
+        result=json.loads(response.result_json),
+        result_json=response.result_json,
+        output=response.output,
+        usage=Usage(
+            usage.wall.ToMicroseconds() / 1_000,
+            usage.cpu.ToMicroseconds() / 1_000,
+            usage.memory_peak_bytes,
+            usage.queued.ToMicroseconds() / 1_000,
+        ),
+        receipt=Receipt(receipt.log_origin, receipt.index, receipt.leaf_hash),
+    )

@@ -1,0 +1,134 @@
+"""A function set as OpenAI tools: definitions for Chat Completions, and the way from a model's tool call to an answer.
+
+A model can act on what went wrong, so the failure of a function (or of its arguments) is an answer. That the runtime cannot
+be reached or refuses the caller is not the model's business: it raises.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
+
+from jigsmith.errors import ArgumentsInvalidError, FunctionError, JigsmithError
+from jigsmith.requests import Invocation
+from jigsmith.v1 import function_set_pb2
+
+ToolDefinition = dict[str, Any]
+ToolMessage = dict[str, Any]
+
+_ADVICE: Final[Mapping[str, str]] = {
+    "ARGUMENTS_INVALID": "call again with arguments that fit the schema",
+    "FUNCTION_RAISED": "check the arguments; if they are right, the function has a fault: do without it",
+    "TIME_LIMIT": "call with smaller input, or do without this function",
+    "MEMORY_LIMIT": "call with smaller input, or do without this function",
+}
+
+
+class _Set:
+    """What both kinds of tools know."""
+
+    def __init__(self, parent: str, revision: function_set_pb2.Revision) -> None:
+        self.parent = parent
+        self.revision = revision.name
+        self._versions = {version.name.split("/")[1]: version for version in revision.resolved_versions}
+
+    def names(self) -> list[str]:
+        """Return the functions' names."""
+        return sorted(self._versions)
+
+    def openai(self) -> list[ToolDefinition]:
+        """Return the `tools` of a Chat Completions request."""
+        return [
+            {
+                "type": "function",
+                "function": {
+                    "name": name,
+                    "description": self._versions[name].description,
+                    "parameters": json.loads(self._versions[name].parameters_json),
+                },
+            }
+            for name in self.names()
+        ]
+
+    def _target(self, name: str) -> str:
+        return f"{self.parent}/functions/{name}"
+
+    def _unknown(self, name: str) -> str | None:
+        if name in self._versions:
+            return None
+        advice = f"call one of: {', '.join(self.names()) or '(there are none)'}"
+        return _error_text("UNKNOWN_FUNCTION", f"there is no function {name[:100]!r}", advice)
+
+
+def _error_text(reason: str, message: str, advice: str, **more: str) -> str:
+    return json.dumps({"error": {"reason": reason, "message": message, "what_to_do": advice, **more}})
+
+
+def _answer_of(error: JigsmithError) -> str:
+    """Return a failure as an answer. Raises it again if it is not for the model."""
+    if isinstance(error, ArgumentsInvalidError):
+        faults = "; ".join(f"{one.field}: {one.description}" for one in error.violations)
+        return _error_text(error.reason, faults or error.message, _ADVICE[error.reason])
+    if isinstance(error, FunctionError):
+        failure = error.failure
+        message = f"{failure.exception_type}: {failure.message}" if failure.exception_type else error.message
+        more = {"traceback": failure.traceback} if failure.traceback else {}
+        return _error_text(error.reason, message, _ADVICE.get(error.reason, "do without this function"), **more)
+    raise error
+
+
+class Tools(_Set):
+    """The functions of a channel or revision, for a synchronous agent."""
+
+    def __init__(
+        self, parent: str, revision: function_set_pb2.Revision, invoke: Callable[[str, str], Invocation]
+    ) -> None:
+        super().__init__(parent, revision)
+        self._invoke = invoke
+
+    def call(self, name: str, arguments_json: str) -> str:
+        """Return the result of a tool call as JSON text, or a JSON object `error` that a model can act on."""
+        if unknown := self._unknown(name):
+            return unknown
+        try:
+            return self._invoke(self._target(name), arguments_json).result_json
+        except JigsmithError as error:
+            return _answer_of(error)
+
+    def run(
+        self, tool_calls: Iterable[Any]
+    ) -> list[ToolMessage]:  # Any: objects of the openai package, not imported here
+        """Return the tool messages that answer a model's tool calls."""
+        return [
+            {"role": "tool", "tool_call_id": one.id, "content": self.call(one.function.name, one.function.arguments)}
+            for one in tool_calls
+        ]
+
+
+class AsyncTools(_Set):
+    """The functions of a channel or revision, for an asynchronous agent."""
+
+    def __init__(
+        self, parent: str, revision: function_set_pb2.Revision, invoke: Callable[[str, str], Awaitable[Invocation]]
+    ) -> None:
+        super().__init__(parent, revision)
+        self._invoke = invoke
+
+    async def call(self, name: str, arguments_json: str) -> str:
+        """Return the result of a tool call as JSON text, or a JSON object `error` that a model can act on."""
+        if unknown := self._unknown(name):
+            return unknown
+        try:
+            return (await self._invoke(self._target(name), arguments_json)).result_json
+        except JigsmithError as error:
+            return _answer_of(error)
+
+    async def run(self, tool_calls: Iterable[Any]) -> list[ToolMessage]:  # Any: objects of the openai package
+        """Return the tool messages that answer a model's tool calls, one after the other."""
+        return [
+            {
+                "role": "tool",
+                "tool_call_id": one.id,
+                "content": await self.call(one.function.name, one.function.arguments),
+            }
+            for one in tool_calls
+        ]

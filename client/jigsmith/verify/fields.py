@@ -1,0 +1,124 @@
+"""What each kind of audit entry must have: the tables of docs/audit-log.md. Kinds that are not listed have the envelope only.
+
+A newer runtime may log kinds and fields that this verifier does not know; it checks what it knows.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from jigsmith.canonical import JsonValue
+
+Check = Callable[[JsonValue], bool]
+
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_COMMITMENT: Final = frozenset({"salt", "sha256"})
+
+
+class FieldError(ValueError):
+    """An entry lacks a field of its kind, or has it in another form."""
+
+
+def _text(value: JsonValue) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _any_text(value: JsonValue) -> bool:
+    return isinstance(value, str)
+
+
+def _count(value: JsonValue) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _time(value: JsonValue) -> bool:
+    return isinstance(value, str) and _TIME.fullmatch(value) is not None
+
+
+def _sha256(value: JsonValue) -> bool:
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+
+
+def _commitment(value: JsonValue) -> bool:
+    return isinstance(value, Mapping) and value.keys() == _COMMITMENT and all(map(_sha256, value.values()))
+
+
+def _counts(value: JsonValue) -> bool:
+    return isinstance(value, Mapping) and all(map(_count, value.values()))
+
+
+def _object(value: JsonValue) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _texts(value: JsonValue) -> bool:
+    return isinstance(value, list) and all(map(_text, value)) and len(set(map(str, value))) == len(value)
+
+
+def _or_null(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+ENVELOPE: Final[Mapping[str, Check]] = MappingProxyType(
+    {"kind": _text, "time": _time, "node": _text, "principal": _text}
+)
+
+_RELEASE: Final[Mapping[str, Check]] = MappingProxyType(
+    {"release": _text, "channel": _text, "revision": _text, "revision_digest": _sha256, "reason": _any_text}
+)
+
+KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
+    {
+        "runtime.started": {"version": _text, "backend": _text, "policy": _text},
+        "call.accepted": {
+            "invocation": _text,
+            "target": _text,
+            "function_version": _text,
+            "revision": _or_null(_text),
+            "arguments_commitment": _commitment,
+            "limits": _counts,
+            "backend": _text,
+            "policy": _text,
+        },
+        "call.finished": {
+            "invocation": _text,
+            "accepted_index": _count,
+            "outcome": _text,
+            "result_commitment": _or_null(_commitment),
+            "wall_us": _count,
+            "cpu_us": _count,
+            "memory_peak_bytes": _count,
+        },
+        "function_version.created": {"function_version": _text, "provenance": _object},
+        "function_set.created": {"function_set": _text},
+        "revision.created": {
+            "revision": _text,
+            "digest": _sha256,
+            "parent_revision": _or_null(_text),
+            "function_versions": _texts,
+        },
+        "release.requested": _RELEASE,
+        "release.approved": _RELEASE,
+        "release.rejected": _RELEASE,
+        "release.rolled_back": _RELEASE,
+    }
+)
+
+
+def checked(entry: JsonValue) -> Mapping[str, JsonValue]:
+    """Return an entry that has the envelope, and the fields of its kind if that is known. Raises FieldError."""
+    if not isinstance(entry, Mapping):
+        raise FieldError("it is not an object")
+    _check(entry, ENVELOPE)
+    _check(entry, KINDS.get(str(entry["kind"]), {}))
+    return entry
+
+
+def _check(entry: Mapping[str, JsonValue], checks: Mapping[str, Check]) -> None:
+    for name, check in checks.items():
+        if name not in entry:
+            raise FieldError(f"it has no {name}")
+        if not check(entry[name]):
+            raise FieldError(f"its {name} does not have the form it must have")

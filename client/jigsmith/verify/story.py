@@ -1,0 +1,192 @@
+"""The entries of a log read in order: what each says must fit what those before it said. Knows no hashes and no files.
+
+Channels are followed as the runtime moves them: an approved release takes a channel, rolling it back gives the channel to the
+release it had replaced. Where the runtime empties the channel instead, because that release did harm elsewhere, no call can
+follow, so nothing is lost by not telling the two apart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from jigsmith import canonical
+from jigsmith.canonical import JsonValue
+from jigsmith.verify.fields import FieldError, checked
+from jigsmith.verify.report import BadEntry, Fault
+
+INTERRUPTED: Final = "INTERRUPTED"
+PERSON: Final = "user:"
+
+Entry = Mapping[str, JsonValue]
+
+
+class BadEntryError(Exception):
+    """An entry does not fit; `bad` says which and why."""
+
+    def __init__(self, index: int | None, kind: Fault, explanation: str) -> None:
+        super().__init__(explanation)
+        self.bad = BadEntry(index, kind, explanation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    creator: str
+    digest: str
+    function_versions: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Release:
+    requester: str
+    channel: str
+    revision: str
+    digest: str
+    decided: bool = False
+    replaced: "_Release | None" = None  # what the channel had before
+
+
+@dataclass(slots=True)
+class Story:
+    """What the entries so far amount to."""
+
+    entries: int = 0
+    accepted: int = 0
+    finished: int = 0
+    interrupted: int = 0
+    open_calls: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Invocation and principal of the calls that have not ended, by the index of their accepted entry."""
+    _authors: dict[str, str] = field(default_factory=dict)
+    _revisions: dict[str, _Revision] = field(default_factory=dict)
+    _releases: dict[str, _Release] = field(default_factory=dict)
+    _channels: dict[str, _Release] = field(default_factory=dict)
+
+    def read(self, index: int, data: bytes) -> None:
+        """Take the next entry. Raises BadEntryError if it does not fit."""
+        try:
+            entry = checked(canonical.decode(data))
+        except (canonical.CanonicalError, FieldError) as error:
+            raise BadEntryError(index, Fault.MALFORMED, f"entry {index} is malformed: {error}") from error
+        self._take(index, entry)
+        self.entries += 1
+
+    def _take(self, index: int, entry: Entry) -> None:
+        match entry["kind"]:
+            case "call.accepted":
+                self._accepted(index, entry)
+            case "call.finished":
+                self._finished(index, entry)
+            case "runtime.started":
+                self._started()
+            case "function_version.created":
+                self._authors.setdefault(str(entry["function_version"]), str(entry["principal"]))
+            case "revision.created":
+                self._revision_created(index, entry)
+            case "release.requested":
+                self._requested(index, entry)
+            case "release.approved":
+                self._approved(index, entry)
+            case "release.rejected":
+                self._pending(index, entry).decided = True
+            case "release.rolled_back":
+                self._rolled_back(index, entry)
+
+    def _started(self) -> None:
+        if self.open_calls:
+            earliest = min(self.open_calls)
+            raise BadEntryError(
+                earliest,
+                Fault.PAIRING,
+                f"the call accepted in entry {earliest} never ended, although a runtime started after it",
+            )
+
+    def _accepted(self, index: int, entry: Entry) -> None:
+        channel, is_channel_call, function = str(entry["target"]).rpartition("/functions/")
+        if is_channel_call and "/channels/" in channel:
+            self._check_released(index, entry, channel, function)
+        self.accepted += 1
+        self.open_calls[index] = (str(entry["invocation"]), str(entry["principal"]))
+
+    def _check_released(self, index: int, entry: Entry, channel: str, function: str) -> None:
+        release, version = self._channels.get(channel), str(entry["function_version"])
+        if release is None or release.revision != entry["revision"]:
+            raise _unapproved(index, f"ran {entry['revision']}, which no approved release had put into {channel}")
+        if version not in self._revisions[release.revision].function_versions:
+            raise _unapproved(index, f"ran {version}, which is no part of {release.revision}")
+        if not version.startswith(f"functions/{function}/"):
+            raise _unapproved(index, f"was asked for {function} and ran {version}")
+
+    def _finished(self, index: int, entry: Entry) -> None:
+        accepted = entry["accepted_index"]
+        assert isinstance(accepted, int)
+        found = self.open_calls.get(accepted)
+        if found is None:
+            raise BadEntryError(
+                index, Fault.PAIRING, f"entry {index} ends a call of entry {accepted}, where none was open"
+            )
+        if found != (entry["invocation"], entry["principal"]):
+            raise BadEntryError(
+                index, Fault.PAIRING, f"entry {index} ends {entry['invocation']}, but entry {accepted} began {found[0]}"
+            )
+        del self.open_calls[accepted]
+        self.finished += 1
+        self.interrupted += entry["outcome"] == INTERRUPTED
+
+    def _revision_created(self, index: int, entry: Entry) -> None:
+        name, versions = str(entry["revision"]), entry["function_versions"]
+        assert isinstance(versions, list)
+        if name in self._revisions:
+            raise BadEntryError(index, Fault.MALFORMED, f"entry {index} creates {name} a second time")
+        members = frozenset(map(str, versions))
+        self._revisions[name] = _Revision(str(entry["principal"]), str(entry["digest"]), members)
+
+    def _requested(self, index: int, entry: Entry) -> None:
+        name = str(entry["release"])
+        if name in self._releases:
+            raise BadEntryError(index, Fault.MALFORMED, f"entry {index} requests {name} a second time")
+        self._releases[name] = _Release(
+            requester=str(entry["principal"]),
+            channel=str(entry["channel"]),
+            revision=str(entry["revision"]),
+            digest=str(entry["revision_digest"]),
+        )
+
+    def _pending(self, index: int, entry: Entry) -> _Release:
+        release = self._releases.get(str(entry["release"]))
+        if release is None or release.decided or not _speaks_of(entry, release):
+            raise _unapproved(index, f"decides on {entry['release']} in a form in which nobody asked for it")
+        return release
+
+    def _approved(self, index: int, entry: Entry) -> None:
+        release, approver = self._pending(index, entry), str(entry["principal"])
+        revision = self._revisions.get(release.revision)
+        if revision is None or revision.digest != release.digest:
+            raise _unapproved(index, f"approves {release.revision} with other contents than it was created with")
+        if not approver.startswith(PERSON):
+            raise _unapproved(index, f"is an approval by {approver}, who is not a person")
+        current = self._channels.get(release.channel)
+        if approver in {release.requester, revision.creator} | self._new_authors(revision, current):
+            raise _unapproved(index, f"is an approval by {approver}, who wrote or requested what is approved")
+        release.decided, release.replaced = True, current
+        self._channels[release.channel] = release
+
+    def _new_authors(self, revision: _Revision, current: _Release | None) -> set[str]:
+        """Return who wrote the versions that a channel does not have yet."""
+        known = self._revisions[current.revision].function_versions if current else frozenset()
+        return {self._authors[name] for name in revision.function_versions - known if name in self._authors}
+
+    def _rolled_back(self, index: int, entry: Entry) -> None:
+        release = self._releases.get(str(entry["release"]))
+        if release is None or self._channels.get(release.channel) is not release or not _speaks_of(entry, release):
+            raise _unapproved(index, f"rolls back {entry['release']}, which is not what {entry['channel']} had")
+        del self._channels[release.channel]
+        if release.replaced is not None:
+            self._channels[release.channel] = release.replaced
+
+
+def _speaks_of(entry: Entry, release: _Release) -> bool:
+    said = (entry["channel"], entry["revision"], entry["revision_digest"])
+    return said == (release.channel, release.revision, release.digest)
+
+
+def _unapproved(index: int, what: str) -> BadEntryError:
+    return BadEntryError(index, Fault.UNAPPROVED, f"entry {index} {what}")

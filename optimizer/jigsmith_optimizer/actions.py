@@ -1,0 +1,126 @@
+"""The optimizer's actions (arXiv:2402.11359, section 3): as tools for a model, and as values once a tool call was checked."""
+
+import json
+import keyword
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+ActionKind = Literal["add_function", "revise_function", "remove_function", "terminate"]
+
+_SOURCE_CHARS_MAX: Final = 65_536
+_EXAMPLES_MAX: Final = 8
+
+
+class ActionInvalidError(Exception):
+    """A model's tool call is no action; the message is for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One call that a proposed function must survive, with the result it should give if that is known."""
+
+    arguments: Mapping[str, Any]
+    expected: Any = None
+    has_expected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One checked action."""
+
+    kind: ActionKind
+    name: str = ""
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    reason: str = ""
+    examples: tuple[Example, ...] = ()
+
+
+_FUNCTION_PROPERTIES: Final = {
+    "name": {"type": "string", "description": "a Python identifier"},
+    "description": {"type": "string", "description": "what it does, for the agent that will call it"},
+    "parameters": {"type": "object", "description": "JSON Schema of the arguments; type object"},
+    "source": {"type": "string", "description": "Python source that defines the function"},
+    "reason": {"type": "string", "description": "which failures this mends, and how"},
+    "examples": {
+        "type": "array",
+        "description": "calls to try before it is used",
+        "items": {"type": "object", "properties": {"arguments": {"type": "object"}, "expected": {}}},
+    },
+}
+
+
+def _tool(name: str, description: str, properties: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "required": required}
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
+
+
+def tools() -> list[dict[str, Any]]:
+    """Return the actions as the `tools` of a Chat Completions request."""
+    required = ["name", "description", "parameters", "source", "reason"]
+    named = {key: _FUNCTION_PROPERTIES[key] for key in ("name", "reason")}
+    return [
+        _tool("add_function", "Add a new function.", _FUNCTION_PROPERTIES, required),
+        _tool("revise_function", "Replace an existing function.", _FUNCTION_PROPERTIES, required),
+        _tool("remove_function", "Remove a function.", named, ["name", "reason"]),
+        _tool("terminate", "Change nothing more.", {"reason": {"type": "string"}}, ["reason"]),
+    ]
+
+
+def parse(tool_name: str, arguments_json: str, present: frozenset[str]) -> Action:
+    """Check a model's tool call against the functions that are present. Raises ActionInvalidError."""
+    try:
+        given = json.loads(arguments_json)
+    except (ValueError, RecursionError) as error:
+        raise ActionInvalidError(f"the arguments are not JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise ActionInvalidError("the arguments are not a JSON object")
+    reason = str(given.get("reason", ""))[:2_000]
+    match tool_name:
+        case "terminate":
+            return Action("terminate", reason=reason)
+        case "remove_function":
+            return Action("remove_function", name=_known(given, present), reason=reason)
+        case "revise_function":
+            _known(given, present)
+            return _function("revise_function", given, reason)
+        case "add_function":
+            if given.get("name") in present:
+                raise ActionInvalidError(f"{given['name']} exists already: use revise_function")
+            return _function("add_function", given, reason)
+    raise ActionInvalidError(f"there is no action {tool_name!r}")
+
+
+def _known(given: Mapping[str, Any], present: frozenset[str]) -> str:
+    name = str(given.get("name", ""))
+    if name not in present:
+        raise ActionInvalidError(f"there is no function {name!r}; there are: {', '.join(sorted(present)) or 'none'}")
+    return name
+
+
+def _function(kind: ActionKind, given: Mapping[str, Any], reason: str) -> Action:
+    name, source, parameters = given.get("name"), given.get("source"), given.get("parameters")
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        raise ActionInvalidError(f"{name!r} is no Python identifier")
+    if not isinstance(source, str) or not source.strip() or len(source) > _SOURCE_CHARS_MAX:
+        raise ActionInvalidError("`source` must be Python source of at most 64 KiB")
+    if not isinstance(parameters, dict) or parameters.get("type") != "object":
+        raise ActionInvalidError('`parameters` must be a JSON Schema with "type": "object"')
+    return Action(
+        kind,
+        name,
+        str(given.get("description", ""))[:4_000],
+        parameters,
+        source,
+        reason,
+        _examples(given.get("examples")),
+    )
+
+
+def _examples(given: Any) -> tuple[Example, ...]:  # whatever the model sent
+    if not isinstance(given, list):
+        return ()
+    usable = [one for one in given[:_EXAMPLES_MAX] if isinstance(one, dict) and isinstance(one.get("arguments"), dict)]
+    return tuple(Example(one["arguments"], one.get("expected"), "expected" in one) for one in usable)

@@ -1,0 +1,108 @@
+"""Who may run, who waits, who is sent away: one bounded queue for each lane, so that no class of callers starves another."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from jigsmith_runtime.errors import QueueFullError
+
+_FIRST_GUESS_S: Final = 0.05
+_WEIGHT_OF_NEWEST: Final = 0.1
+_RETRY_MS_MIN: Final = 50
+
+
+class LaneName(StrEnum):
+    """The classes of callers."""
+
+    PRODUCTION = "production"
+    """Calls through channels."""
+    OPTIMIZER = "optimizer"
+    """Drafts, and the policy gate's work at registration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a lane, held by whoever entered."""
+
+    lane: "Lane"
+    came: float
+    got: float
+
+    @property
+    def queued_us(self) -> int:
+        """How long it took to get."""
+        return round((self.got - self.came) * 1e6)
+
+    def leave(self) -> None:
+        """Give the place to the next one. To be called once."""
+        self.lane.leave(asyncio.get_running_loop().time() - self.got)
+
+
+class Lane:
+    """`concurrency` places and at most `max_waiting` who wait for one, first come, first served."""
+
+    def __init__(self, name: LaneName, *, concurrency: int, max_waiting: int) -> None:
+        self.name = name
+        self._concurrency = concurrency
+        self._max_waiting = max_waiting
+        self._free = concurrency
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._stay_s = _FIRST_GUESS_S
+
+    @property
+    def expected_wait_s(self) -> float:
+        """How long one who comes now will wait, judging by how long places were held lately."""
+        if self._free and not self._waiting:
+            return 0.0
+        return (len(self._waiting) + 1) * self._stay_s / self._concurrency
+
+    async def enter(self, deadline: float | None) -> "Place":
+        """Wait for a place and hold it until it is left. `deadline` is in the loop's time.
+
+        Raises QueueFullError at once if the queue is full or the expected wait exceeds the deadline. Whoever is cancelled
+        while waiting leaves the queue.
+        """
+        loop = asyncio.get_running_loop()
+        came = loop.time()
+        await self._take(deadline, came)
+        return Place(self, came, loop.time())
+
+    def leave(self, held_s: float) -> None:
+        """Give a place back; what it is held for teaches the lane what to expect. Use Place.leave."""
+        self._stay_s += _WEIGHT_OF_NEWEST * (held_s - self._stay_s)
+        self._give_back()
+
+    async def _take(self, deadline: float | None, now: float) -> None:
+        if self._free and not self._waiting:
+            self._free -= 1
+            return
+        wait_s = self.expected_wait_s
+        if len(self._waiting) >= self._max_waiting:
+            raise self._full("the queue is full", wait_s)
+        if deadline is not None and now + wait_s > deadline:
+            raise self._full("the expected wait exceeds the deadline", wait_s)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # the place had just been handed over
+                self._give_back()
+            else:
+                self._waiting.remove(turn)
+            raise
+
+    def _give_back(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _full(self, why: str, wait_s: float) -> QueueFullError:
+        return QueueFullError(
+            f"the {self.name} lane is busy: {why}", max(_RETRY_MS_MIN, round(wait_s * 1_000)), lane=self.name.value
+        )

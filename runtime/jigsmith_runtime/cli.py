@@ -1,0 +1,159 @@
+"""`jigsmith-runtime`: start a runtime, make tokens."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+from jigsmith_sandbox.backend import PolicyMode
+from jigsmith_sandbox.backends import BackendName
+from jigsmith_sandbox.errors import SandboxError
+
+from jigsmith_runtime import logs, server
+from jigsmith_runtime.audit import LogCorruptError
+from jigsmith_runtime.audit.keys import KeyFileError
+from jigsmith_runtime.data_folder import DataFolderError
+from jigsmith_runtime.errors import AuditUnavailableError
+from jigsmith_runtime.identity import PRINCIPAL, PrincipalsFileError, new_token, token_digest
+from jigsmith_runtime.roles import Role
+from jigsmith_runtime.settings import IMAGE_DEFAULT, LISTEN_DEFAULT, LogFormat, Settings, SettingsError, read_file
+
+EXIT_UNUSABLE = 3
+"""The runtime cannot start as it is configured; usage errors are 2."""
+
+_EXPECTED = (
+    SettingsError,
+    PrincipalsFileError,
+    DataFolderError,
+    KeyFileError,
+    LogCorruptError,
+    AuditUnavailableError,
+    BlockingIOError,
+    SandboxError,
+    server.ListenError,
+)
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The Jigsmith runtime: runs functions in sandboxes, behind gRPC."
+)
+
+
+def _read_config(context: typer.Context, path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            context.default_map = read_file(path)
+        except SettingsError as error:
+            raise typer.BadParameter(str(error)) from None
+    return path
+
+
+@app.command()
+def serve(
+    *,
+    data: Annotated[
+        Path, typer.Option(envvar="JIGSMITH_DATA", help="Folder of the database, the audit log and its key.")
+    ],
+    config: Annotated[  # noqa: ARG001 - read before the others, by its callback
+        Path | None,
+        typer.Option(
+            envvar="JIGSMITH_CONFIG", callback=_read_config, is_eager=True, help="TOML file with these options."
+        ),
+    ] = None,
+    listen: Annotated[
+        str,
+        typer.Option(envvar="JIGSMITH_LISTEN", help="HOST:PORT; port 0 takes a free one, told in DATA/runtime.json."),
+    ] = LISTEN_DEFAULT,
+    backend: Annotated[
+        BackendName,
+        typer.Option(envvar="JIGSMITH_BACKEND", help="auto: Docker where an engine answers, else bubblewrap."),
+    ] = "auto",
+    sandbox_image: Annotated[
+        str, typer.Option(envvar="JIGSMITH_SANDBOX_IMAGE", help="Image of Docker sandboxes.")
+    ] = IMAGE_DEFAULT,
+    principals: Annotated[
+        Path | None, typer.Option(envvar="JIGSMITH_PRINCIPALS", help="TOML file that lists who may call.")
+    ] = None,
+    dev: Annotated[
+        bool, typer.Option("--dev", envvar="JIGSMITH_DEV", help="Believe callers; loopback only, for development.")
+    ] = False,
+    policy: Annotated[
+        PolicyMode, typer.Option(envvar="JIGSMITH_POLICY", help="off: do not check sources. Logged and audited.")
+    ] = "restricted",
+    sandboxes: Annotated[
+        int, typer.Option(envvar="JIGSMITH_SANDBOXES", min=1, max=64, help="Sandboxes kept warm.")
+    ] = 2,
+    concurrency: Annotated[
+        int, typer.Option(envvar="JIGSMITH_CONCURRENCY", min=1, max=256, help="Calls that each lane runs at a time.")
+    ] = 4,
+    max_waiting: Annotated[
+        int, typer.Option(envvar="JIGSMITH_MAX_WAITING", min=1, max=65_536, help="Calls that each lane lets wait.")
+    ] = 64,
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="JIGSMITH_LOG_FORMAT", help="auto: JSON unless stderr is a terminal.")
+    ] = "auto",
+) -> None:
+    """Run a runtime until SIGTERM or Ctrl-C.
+
+    Example: jigsmith-runtime serve --data ./data --principals principals.toml
+    """
+    logs.configure(log_format)
+    try:
+        settings = Settings(
+            data=data,
+            listen=listen,
+            backend=backend,
+            sandbox_image=sandbox_image,
+            principals=principals,
+            dev=dev,
+            policy=policy,
+            sandboxes=sandboxes,
+            concurrency=concurrency,
+            max_waiting=max_waiting,
+            log_format=log_format,
+        )
+        asyncio.run(server.serve(settings))
+    except _EXPECTED as error:
+        structlog.get_logger(__name__).error("runtime.unusable", error=str(error), kind=type(error).__name__)
+        typer.echo(f"jigsmith-runtime: {error}", err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from None
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="user:NAME for a person, service:NAME for a program.")],
+    role: Annotated[list[Role], typer.Option(help="May be given more than once.")],
+    channel: Annotated[
+        list[str] | None, typer.Option(help="What an agent may invoke: functionSets/SET/channels/CHANNEL, * allowed.")
+    ] = None,
+) -> None:
+    """Make a fresh token: the entry for the principals file goes to stdout, the token itself, shown once, to stderr.
+
+    Example: jigsmith-runtime token user:alice --role reviewer >> principals.toml
+    """
+    if not PRINCIPAL.fullmatch(name):
+        raise typer.BadParameter("must be user:NAME or service:NAME, in lower case", param_hint="NAME")
+    secret = new_token()
+    typer.echo(principal_entry(name, secret, [one.value for one in role], channel or []))
+    typer.echo(secret, err=True)
+
+
+def principal_entry(name: str, secret: str, roles: list[str], channels: list[str]) -> str:
+    """Return the entry of the principals file for a token."""
+    lines = ["[[principal]]", f"name = {_toml(name)}", f"token_sha256 = {_toml(token_digest(secret))}"]
+    lines.append(f"roles = {_toml(roles)}")
+    if channels:
+        lines.append(f"channels = {_toml(channels)}")
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:  # Any: a string or a list of them
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,236 @@
+"""One call between two log entries: accepted before it runs, finished before anyone learns the result. Fails closed.
+
+A call that was accepted always gets its finished entry, whatever becomes of the caller: the work is a task of its own, which
+nobody cancels; a caller who goes away stops the sandbox only.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import structlog
+from jigsmith.names import InvocationName, Target, VersionName
+from jigsmith_sandbox.backend import Call, Outcome, PolicyMode
+from jigsmith_sandbox.errors import SandboxError
+from jigsmith_sandbox.limits import LimitPolicy, Limits
+from jigsmith_sandbox.pool import Pool
+from jigsmith_worker.outcome import OutcomeKind
+
+from jigsmith_runtime.admission import Lane, LaneName
+from jigsmith_runtime.audit import AuditLog, Receipt
+from jigsmith_runtime.audit.entries import EntryWriter
+from jigsmith_runtime.errors import (
+    ArgumentsInvalidError,
+    InternalError,
+    RunCancelledError,
+    RuntimeFault,
+    SandboxUnavailableError,
+    Violation,
+)
+from jigsmith_runtime.identity import Principal
+from jigsmith_runtime.json_text import JsonTextError, parse
+from jigsmith_runtime.outcomes import fault_of, time_limit
+from jigsmith_runtime.schemas import load
+from jigsmith_runtime.targets import Resolution, Targets
+
+ARGUMENTS_BYTES_MAX: Final = 1_048_576
+_DEADLINE_MARGIN_S: Final = 0.1
+"""A caller who goes away this close to the deadline went because of it: its clock and ours do not tick together."""
+
+_UNMEASURED: Final = Outcome(OutcomeKind.CANCELLED)
+"""In place of an outcome, when the sandbox did not say how the run ended."""
+
+_log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller wants to have run."""
+
+    principal: Principal
+    target: Target
+    arguments_json: str
+    deadline: float | None
+    """When the caller stops waiting, in the loop's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call that returned gives its caller."""
+
+    invocation: InvocationName
+    function_version: VersionName
+    result_json: str
+    output: str
+    wall_us: int
+    cpu_us: int
+    memory_peak_bytes: int
+    queued_us: int
+    receipt: Receipt
+
+
+class Stop:
+    """A caller's way to end its call early."""
+
+    def __init__(self) -> None:
+        self._requested = False
+        self._work: asyncio.Task[Any] | None = None  # Any: whatever the guarded work returns
+
+    def request(self) -> None:
+        """End what is guarded now, or will be."""
+        self._requested = True
+        if self._work is not None:
+            self._work.cancel()
+
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:  # Any: coroutines that only await
+        """Run work that `request` may end. Raises RunCancelledError if it did."""
+        if self._requested:
+            work.close()
+            raise RunCancelledError("the caller went away")
+        task = asyncio.create_task(work)
+        self._work = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            raise RunCancelledError("the caller went away") from None
+        finally:
+            self._work = None
+
+
+class Executor:
+    """Runs calls."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        log: AuditLog,
+        entries: EntryWriter,
+        lanes: dict[LaneName, Lane],
+        targets: Targets,
+        limits: LimitPolicy,
+        policy: PolicyMode,
+    ) -> None:
+        self._pool = pool
+        self._log = log
+        self._entries = entries
+        self._lanes = lanes
+        self._targets = targets
+        self._limits = limits
+        self._policy = policy
+
+    async def prepare(self, request: Request) -> Resolution:
+        """Check name, rights and arguments. Raises what `execute` raises before anything is run."""
+        resolution = await self._targets.resolve(request.target, request.principal)
+        check_arguments(resolution.version.definition.parameters_json, request.arguments_json)
+        return resolution
+
+    async def execute(self, request: Request, stop: Stop) -> Answer:
+        """Run a call. Not to be cancelled: `stop` is for that. Raises RuntimeFault."""
+        resolution = await self.prepare(request)
+        place = await stop.guard(self._lanes[resolution.lane].enter(request.deadline))
+        try:
+            while not self._targets.holds(resolution):  # the channel moved while we waited
+                resolution = await self.prepare(request)
+            return await self._between_entries(request, resolution, stop, place.queued_us)
+        finally:
+            place.leave()
+
+    async def _between_entries(self, request: Request, resolution: Resolution, stop: Stop, queued_us: int) -> Answer:
+        """Log, run, log. No `await` may come between the caller's check of the resolution and the append."""
+        version, invocation = resolution.version, InvocationName(uuid.uuid4().hex)
+        limits = self._effective_limits(version.definition.limits, request.deadline)
+        accepted = await self._log.append(
+            self._entries.call_accepted(
+                request.principal.name,
+                invocation=str(invocation),
+                target=str(request.target),
+                function_version=str(version.name),
+                revision=None if resolution.revision is None else str(resolution.revision),
+                arguments_json=request.arguments_json,
+                limits=limits.as_dict(),
+                backend=self._pool.backend.name,
+                policy=self._policy,
+            )
+        )
+        call = Call(
+            source=version.definition.source,
+            entry_point=version.definition.entry_point,
+            arguments_json=request.arguments_json,
+            limits=limits,
+            version_digest=version.digest,
+            policy=self._policy,
+            profile=version.definition.profile,
+        )
+        outcome, fault = await self._run(call, version.definition.returns_json, request.deadline, stop)
+        result = outcome.result_json if fault is None else None
+        receipt = await self._log.append(
+            self._entries.call_finished(
+                request.principal.name,
+                invocation=str(invocation),
+                accepted_index=accepted.index,
+                outcome="OK" if fault is None else fault.reason.value,
+                result_json=result,
+                wall_us=outcome.wall_us,
+                cpu_us=outcome.cpu_us,
+                memory_peak_bytes=outcome.memory_peak_bytes,
+            )
+        )
+        if fault is not None:
+            fault.ran = True
+            fault.metadata |= {"invocation": str(invocation), "log_index": str(receipt.index)}
+            raise fault
+        assert result is not None
+        return Answer(
+            invocation=invocation,
+            function_version=version.name,
+            result_json=result,
+            output=outcome.output,
+            wall_us=outcome.wall_us,
+            cpu_us=outcome.cpu_us,
+            memory_peak_bytes=outcome.memory_peak_bytes,
+            queued_us=queued_us,
+            receipt=receipt,
+        )
+
+    async def _run(
+        self, call: Call, returns_json: str, deadline: float | None, stop: Stop
+    ) -> tuple[Outcome, RuntimeFault | None]:
+        """Run a call in a sandbox. Returns what was measured, and what went wrong; raises nothing."""
+        try:
+            outcome = await stop.guard(self._pool.run(call))
+            return outcome, fault_of(outcome, returns_json)
+        except RunCancelledError as gone:
+            late = deadline is not None and asyncio.get_running_loop().time() > deadline - _DEADLINE_MARGIN_S
+            return _UNMEASURED, time_limit("the deadline passed") if late else gone
+        except SandboxError as error:
+            return _UNMEASURED, SandboxUnavailableError(f"no sandbox ran the call: {error}")
+        except Exception:  # noqa: BLE001 - whatever it is, the accepted call gets its finished entry
+            _log.exception("execution.failed", version_digest=call.version_digest)
+            return _UNMEASURED, InternalError("the runtime failed while the function ran")
+
+    def _effective_limits(self, chosen: Mapping[str, int], deadline: float | None) -> Limits:
+        most = self._limits.ceiling.as_dict()
+        wanted = self._limits.default.as_dict() | dict(chosen)
+        limits = Limits(**{name: min(value, most[name]) for name, value in wanted.items()})
+        if deadline is None:
+            return limits
+        left_ms = round((deadline - asyncio.get_running_loop().time()) * 1_000)
+        return limits.replace(wall_ms=max(1, min(limits.wall_ms, left_ms)))
+
+
+def check_arguments(parameters_json: str, arguments_json: str) -> None:
+    """Check arguments against a schema that was accepted before. Raises ArgumentsInvalidError."""
+    try:
+        arguments = parse(arguments_json, ARGUMENTS_BYTES_MAX)
+    except JsonTextError as error:
+        raise ArgumentsInvalidError(f"the text of the arguments {error}", Violation("", str(error))) from None
+    if not isinstance(arguments, dict):
+        raise ArgumentsInvalidError("the arguments must be a JSON object", Violation("", "must be an object"))
+    faults = load(parameters_json, "parameters").violations(arguments_json, arguments)
+    if faults:
+        first = faults[0]
+        raise ArgumentsInvalidError(f"arguments{first.field or ''}: {first.description}", *faults)

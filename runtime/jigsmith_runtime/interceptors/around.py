@@ -1,0 +1,52 @@
+"""The form of our interceptors: something before a handler, something after it, whichever kind of handler it is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+GUARDED: Final = "/jigsmith.v1."
+"""Services below this get every interceptor; health and reflection say nothing that is not public."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+"""The context of an RPC, whatever its messages."""
+
+
+class AroundInterceptor(grpc.aio.ServerInterceptor, ABC):
+    """Runs every guarded handler inside of `around`."""
+
+    @abstractmethod
+    def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
+        """Return what surrounds the handler of an RPC; `method` is its full name."""
+
+    async def intercept_service(
+        self,
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]",
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        """Wrap the handler. Any, here and below: messages are of no concern to an interceptor."""
+        handler: Any = await continuation(handler_call_details)
+        method: str = handler_call_details.method
+        if handler is None or not method.startswith(GUARDED):
+            return handler  # type: ignore[no-any-return]  # it is what the continuation returns
+        codecs = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.unary_unary is not None:
+
+            async def unary(request: Any, context: Context) -> Any:
+                async with self.around(method, context):
+                    return await handler.unary_unary(request, context)
+
+            return grpc.unary_unary_rpc_method_handler(unary, **codecs)
+
+        async def stream(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            async with self.around(method, context):
+                async for response in handler.stream_stream(requests, context):
+                    yield response
+
+        return grpc.stream_stream_rpc_method_handler(stream, **codecs)

@@ -1,0 +1,42 @@
+"""Domain errors become statuses with details; anything else becomes INTERNAL, and its text stays in the log."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import grpc.aio
+import structlog
+from grpc_status import rpc_status
+
+from jigsmith_runtime.errors import InternalError, RuntimeFault
+from jigsmith_runtime.interceptors.around import AroundInterceptor, Context
+from jigsmith_runtime.status import TRAILER_BYTES_MAX, to_status
+
+_log = structlog.get_logger(__name__)
+
+
+def as_fault(error: Exception, method: str) -> RuntimeFault:
+    """Return a fault for any error; one that is not a fault is logged, and nothing of it is told."""
+    if isinstance(error, RuntimeFault):
+        return error
+    _log.error("rpc.failed", method=method, exc_info=error)
+    return InternalError("the runtime failed; its log says why")
+
+
+class ErrorsInterceptor(AroundInterceptor):
+    """Ends RPCs that raise."""
+
+    def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
+        """Return what turns exceptions into the RPC's status."""
+        return _ending(method, context)
+
+
+@asynccontextmanager
+async def _ending(method: str, context: Context) -> AsyncIterator[None]:
+    try:
+        yield
+    except grpc.aio.AbortError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the border: whatever went wrong, the caller gets a status
+        fault = as_fault(error, method)
+        structlog.contextvars.bind_contextvars(reason=fault.reason.value)
+        await context.abort_with_status(rpc_status.to_status(to_status(fault, TRAILER_BYTES_MAX)))

@@ -1,0 +1,87 @@
+"""JSON text from outside, read strictly: what two parsers could read differently is refused, and so is what could hurt one.
+
+Refused: too many bytes or levels, NaN and Infinity, numbers too large for a float, integers of more than 4,300 digits
+(the interpreter's own bound), duplicate keys, lone surrogates. Integers stay integers.
+"""
+
+import json
+import math
+import re
+from typing import Final, TypeAlias
+
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+
+DEPTH_MAX: Final = 64
+"""Levels of arrays and objects. Python's parser, the schema validator and canonical JSON all recurse."""
+
+_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class JsonTextError(ValueError):
+    """The text is not acceptable JSON; the message says why in plain words and does not quote the text."""
+
+
+def parse(text: str, bytes_max: int) -> JsonValue:
+    """Return the value that the text describes. Raises JsonTextError."""
+    if len(text) > bytes_max or len(text.encode("utf-8", "surrogatepass")) > bytes_max:
+        raise JsonTextError(f"is longer than {bytes_max} bytes")
+    if nesting(text) > DEPTH_MAX:
+        raise JsonTextError(f"is nested deeper than {DEPTH_MAX} levels")
+    try:
+        value: JsonValue = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
+        )
+    except json.JSONDecodeError as error:
+        raise JsonTextError(f"is not JSON: {error.msg} at character {error.pos}") from None
+    if _SURROGATE.search(text):
+        _encodable(value)
+    return value
+
+
+def nesting(text: str) -> int:
+    """Return how deeply arrays and objects are nested, or a number below the cap that it cannot exceed."""
+    brackets = text.count("[") + text.count("{")
+    if brackets <= DEPTH_MAX:
+        return brackets
+    depth = deepest = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        token = match[0]
+        if token in ("[", "{"):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in ("]", "}"):
+            depth -= 1
+    return deepest
+
+
+def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise JsonTextError("has an object with a duplicate key")
+    return result
+
+
+def _no_constant(name: str) -> JsonValue:
+    raise JsonTextError(f"contains {name}, which is not JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise JsonTextError("contains a number too large for a float")
+    return value
+
+
+def _integer(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:
+        raise JsonTextError("contains an integer with too many digits") from None
+
+
+def _encodable(value: JsonValue) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise JsonTextError("contains a lone surrogate, which is not Unicode text") from None

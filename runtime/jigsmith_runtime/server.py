@@ -1,0 +1,224 @@
+"""The composition root: puts the parts together, serves, and takes them apart again in the reverse order."""
+
+import asyncio
+import hashlib
+import os
+import signal
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import grpc.aio
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+from jigsmith.v1 import (
+    audit_pb2,
+    audit_pb2_grpc,
+    function_pb2,
+    function_pb2_grpc,
+    function_set_pb2,
+    function_set_pb2_grpc,
+    invocation_pb2,
+    invocation_pb2_grpc,
+    release_pb2,
+    release_pb2_grpc,
+)
+from jigsmith_sandbox.backends import choose
+from jigsmith_sandbox.limits import load as load_limits
+from jigsmith_sandbox.pool import Pool
+
+from jigsmith_runtime.admission import Lane, LaneName
+from jigsmith_runtime.audit import AuditLog, load_or_create_signer
+from jigsmith_runtime.audit.entries import EntryWriter
+from jigsmith_runtime.changes import Changes
+from jigsmith_runtime.data_folder import DataFolder, write_atomically
+from jigsmith_runtime.execution import Executor
+from jigsmith_runtime.identity import DevMetadata, Identifier, load_principals
+from jigsmith_runtime.interceptors.access_log import AccessLogInterceptor
+from jigsmith_runtime.interceptors.errors import ErrorsInterceptor
+from jigsmith_runtime.interceptors.identity import IdentityInterceptor
+from jigsmith_runtime.registration import Registration
+from jigsmith_runtime.registry.database import Database
+from jigsmith_runtime.releases.commands import ReleaseCommands
+from jigsmith_runtime.repeats import Repeats
+from jigsmith_runtime.services.audit import AuditService
+from jigsmith_runtime.services.function_sets import FunctionSetService
+from jigsmith_runtime.services.functions import FunctionService
+from jigsmith_runtime.services.invocations import InvocationService
+from jigsmith_runtime.services.releases import ReleaseService
+from jigsmith_runtime.settings import Settings, is_loopback
+from jigsmith_runtime.targets import Targets
+
+_GRACE_S: Final = 5.0
+"""How long calls that run may go on after SIGTERM."""
+_RECEIVE_BYTES_MAX: Final = 4 * 1_048_576
+"""Arguments (1 MiB) or a version (64 KiB each of source and schemas), with room to spare."""
+_SEND_BYTES_MAX: Final = 16 * 1_048_576
+"""A result at the ceiling (8 MiB), its output, or a page of a list."""
+
+_SERVICES: Final = (
+    function_pb2.DESCRIPTOR.services_by_name["FunctionService"].full_name,
+    function_set_pb2.DESCRIPTOR.services_by_name["FunctionSetService"].full_name,
+    release_pb2.DESCRIPTOR.services_by_name["ReleaseService"].full_name,
+    invocation_pb2.DESCRIPTOR.services_by_name["InvocationService"].full_name,
+    audit_pb2.DESCRIPTOR.services_by_name["AuditService"].full_name,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class ListenError(Exception):
+    """The address cannot be listened on."""
+
+
+async def serve(settings: Settings) -> None:
+    """Run a runtime until SIGTERM or SIGINT.
+
+    Raises ListenError, DataFolderError, PrincipalsFileError, LogCorruptError, KeyFileError, BackendMissingError,
+    SandboxUnavailableError, LimitError, BlockingIOError if another runtime uses the data folder.
+    """
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        await _assemble(settings, stack)
+        await stopping.wait()
+        _log.info("runtime.stopping")
+    _log.info("runtime.stopped")
+
+
+async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
+    """Bring everything up; what is pushed on the stack comes down again in the reverse order."""
+    identifier: Identifier = DevMetadata() if settings.principals is None else load_principals(settings.principals)
+    limits = load_limits()
+    folder = DataFolder(settings.data)
+    folder.prepare()
+    node = folder.node()
+    log = await AuditLog.open(folder.audit, signer=load_or_create_signer(folder.audit_key, f"jigsmith/{node}"))
+    stack.push_async_callback(log.close)
+    folder.withdraw()  # only now, with the log locked, is it certain that no other runtime wrote it
+    write_atomically(folder.audit_public_key, f"{log.verifier_key}\n")
+    database = await Database.open(folder.database)
+    stack.push_async_callback(database.close)
+    entries = EntryWriter(node)
+    changes, repeats = Changes(database, log), Repeats(database)
+    stack.push_async_callback(changes.close)
+    await changes.recover()
+    await _close_interrupted(log, entries, repeats)
+    backend = await choose(settings.backend, docker_image=settings.sandbox_image)
+    slots = -(-settings.concurrency * len(LaneName) // settings.sandboxes)
+    pool = await stack.enter_async_context(
+        Pool(
+            backend,
+            owner=_owner(settings.data),
+            size=settings.sandboxes,
+            slots=slots,
+            limits=limits,
+        )
+    )
+    lanes = {name: Lane(name, concurrency=settings.concurrency, max_waiting=settings.max_waiting) for name in LaneName}
+    registration = Registration(entries, limits, pool, lanes[LaneName.OPTIMIZER], settings.policy)
+    executor = Executor(
+        pool=pool,
+        log=log,
+        entries=entries,
+        lanes=lanes,
+        targets=Targets(database, changes),
+        limits=limits,
+        policy=settings.policy,
+    )
+    invocations = InvocationService(executor, repeats)
+    stack.push_async_callback(invocations.close)
+
+    server, port = _listen(settings, identifier)
+    function_pb2_grpc.add_FunctionServiceServicer_to_server(FunctionService(database, changes, registration), server)
+    function_set_pb2_grpc.add_FunctionSetServiceServicer_to_server(
+        FunctionSetService(database, changes, registration), server
+    )
+    release_pb2_grpc.add_ReleaseServiceServicer_to_server(
+        ReleaseService(database, changes, ReleaseCommands(entries)), server
+    )
+    invocation_pb2_grpc.add_InvocationServiceServicer_to_server(invocations, server)
+    audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(log), server)
+    health = await _add_health_and_reflection(server)
+
+    await log.append(entries.runtime_started(version=version("jigsmith"), backend=backend.name, policy=settings.policy))
+    await server.start()
+    stack.push_async_callback(server.stop, _GRACE_S)
+    stack.push_async_callback(health.enter_graceful_shutdown)
+    address = f"{settings.listen.rpartition(':')[0]}:{port}"
+    facts: dict[str, str | int] = {
+        "address": address,
+        "pid": os.getpid(),
+        "node": node,
+        "backend": backend.name,
+        "policy": settings.policy,
+        "version": version("jigsmith"),
+        "audit_directory": str(folder.audit),
+        "audit_public_key": log.verifier_key,
+    }
+    folder.announce(facts)
+    stack.callback(folder.withdraw)
+    _warn(settings)
+    _log.info("runtime.ready", **facts)
+
+
+async def _close_interrupted(log: AuditLog, entries: EntryWriter, repeats: Repeats) -> None:
+    """Give every call that a crash cut off its terminal entry, and its answer if it had a request id."""
+    calls = log.open_calls()
+    await asyncio.gather(
+        *(
+            log.append(
+                entries.call_finished(
+                    call.principal, invocation=call.invocation, accepted_index=call.index, outcome="INTERRUPTED"
+                )
+            )
+            for call in calls
+        )
+    )
+    unanswered = await repeats.close_unfinished()
+    if calls or unanswered:
+        _log.warning("runtime.recovered", interrupted_calls=len(calls), unanswered_requests=unanswered)
+
+
+def _listen(settings: Settings, identifier: Identifier) -> tuple[grpc.aio.Server, int]:
+    server = grpc.aio.server(
+        interceptors=[AccessLogInterceptor(), ErrorsInterceptor(), IdentityInterceptor(identifier)],
+        options=[
+            ("grpc.so_reuseport", 0),  # two runtimes on one port would share the calls
+            ("grpc.max_receive_message_length", _RECEIVE_BYTES_MAX),
+            ("grpc.max_send_message_length", _SEND_BYTES_MAX),
+        ],
+    )
+    try:
+        port = server.add_insecure_port(settings.listen)
+    except RuntimeError as error:
+        raise ListenError(f"cannot listen on {settings.listen}: is the port taken?") from error
+    return server, port
+
+
+async def _add_health_and_reflection(server: grpc.aio.Server) -> health_aio.HealthServicer:
+    health = health_aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    for name in ("", *_SERVICES):
+        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
+    reflected = (*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(reflected, server)
+    return health
+
+
+def _owner(data: Path) -> str:
+    """Return whose sandboxes these are: the data folder's, so that a restarted runtime finds what it left."""
+    return hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
+
+
+def _warn(settings: Settings) -> None:
+    if settings.policy == "off":
+        _log.warning("policy.off", meaning="sources are not checked; only processes and containers confine them")
+    if settings.dev:
+        _log.warning("identity.dev", meaning="callers are believed; every one of them may do everything")
+    if not is_loopback(settings.listen):
+        _log.warning("listen.plaintext", meaning="tokens travel unencrypted; put TLS in front of this address")

@@ -1,0 +1,1 @@
+"""The five services: from the wire to the domain and back. No rule lives here."""

@@ -1,0 +1,120 @@
+"""ReleaseService."""
+# ruff: noqa: N802 - methods are named as the RPCs are
+
+from typing import Final
+
+from jigsmith.names import ChannelName, ReleaseName, RevisionName, SetName
+from jigsmith.v1 import release_pb2, release_pb2_grpc
+
+from jigsmith_runtime import pages
+from jigsmith_runtime.changes import Changes, Plan, Repeat
+from jigsmith_runtime.errors import NotFoundError, RequestInvalidError
+from jigsmith_runtime.interceptors.around import Context
+from jigsmith_runtime.interceptors.identity import caller
+from jigsmith_runtime.model import Release
+from jigsmith_runtime.registry import releases, sets
+from jigsmith_runtime.registry.answers import RequestKey
+from jigsmith_runtime.registry.database import Connection, Database
+from jigsmith_runtime.releases.commands import ReleaseCommands
+from jigsmith_runtime.services import wire
+
+_ALL: Final = "functionSets/-"
+_FIRST: Final = 2**62
+
+
+class ReleaseService(release_pb2_grpc.ReleaseServiceServicer):
+    """Moves channels to revisions, with a human in between."""
+
+    def __init__(self, database: Database, changes: Changes, commands: ReleaseCommands) -> None:
+        self._database = database
+        self._changes = changes
+        self._commands = commands
+
+    async def CreateRelease(self, request: release_pb2.CreateReleaseRequest, _context: Context) -> release_pb2.Release:
+        """Ask for a channel to be moved."""
+        parent = wire.parse_name(SetName.parse, "parent", request.parent)
+        channel = wire.parse_name(ChannelName.parse, "release.channel", request.release.channel)
+        revision = wire.parse_name(RevisionName.parse, "release.revision", request.release.revision)
+        if channel.function_set != parent.function_set:
+            raise RequestInvalidError.of("release.channel", f"must be of {parent}")
+        principal = caller()
+        return await self._make(
+            lambda connection: self._commands.request(
+                connection, principal, channel, revision, reason=request.release.reason
+            ),
+            dry=request.validate_only,
+            key=wire.request_key(principal.name, request.request_id, request),
+        )
+
+    async def GetRelease(self, request: release_pb2.GetReleaseRequest, _context: Context) -> release_pb2.Release:
+        """Return one release."""
+        name = wire.parse_name(ReleaseName.parse, "name", request.name)
+        async with self._database.reading() as connection:
+            return wire.release_message(await _release(connection, name))
+
+    async def ListReleases(
+        self, request: release_pb2.ListReleasesRequest, _context: Context
+    ) -> release_pb2.ListReleasesResponse:
+        """List releases, newest first."""
+        everything = request.parent == _ALL
+        function_set = None if everything else wire.parse_name(SetName.parse, "parent", request.parent).function_set
+        of, limit = f"{request.parent}/releases", pages.size(request.page_size)
+        before = pages.cursor(of, request.page_token, _FIRST)
+        async with self._database.reading() as connection:
+            if function_set is not None and await sets.find_set(connection, function_set) is None:
+                raise NotFoundError(request.parent)
+            found, following = await releases.list_releases(connection, function_set, limit, before)
+        return release_pb2.ListReleasesResponse(
+            releases=[wire.release_message(value) for value in found], next_page_token=pages.token(of, following)
+        )
+
+    async def ApproveRelease(
+        self, request: release_pb2.ApproveReleaseRequest, _context: Context
+    ) -> release_pb2.Release:
+        """Approve a release and move its channel."""
+        name, principal = wire.parse_name(ReleaseName.parse, "name", request.name), caller()
+        return await self._make(
+            lambda connection: self._commands.approve(
+                connection,
+                principal,
+                name,
+                reason=request.reason,
+                digest=request.revision_digest,
+                etag=request.etag,
+            ),
+            dry=request.validate_only,
+        )
+
+    async def RejectRelease(self, request: release_pb2.RejectReleaseRequest, _context: Context) -> release_pb2.Release:
+        """Refuse a release."""
+        name, principal = wire.parse_name(ReleaseName.parse, "name", request.name), caller()
+        return await self._make(
+            lambda connection: self._commands.reject(
+                connection, principal, name, reason=request.reason, etag=request.etag
+            ),
+            dry=request.validate_only,
+        )
+
+    async def RollbackRelease(
+        self, request: release_pb2.RollbackReleaseRequest, _context: Context
+    ) -> release_pb2.Release:
+        """Move a channel back."""
+        name, principal = wire.parse_name(ReleaseName.parse, "name", request.name), caller()
+        return await self._make(
+            lambda connection: self._commands.roll_back(connection, principal, name, reason=request.reason),
+            dry=request.validate_only,
+        )
+
+    async def _make(self, plan: Plan[Release], *, dry: bool, key: RequestKey | None = None) -> release_pb2.Release:
+        made = await self._changes.make(plan, request=key, dry=dry)
+        if isinstance(made, Repeat):
+            async with self._database.reading() as connection:
+                made = await _release(connection, ReleaseName.parse(made.name))
+        return wire.release_message(made)
+
+
+async def _release(connection: Connection, name: ReleaseName) -> Release:
+    release = await releases.find(connection, name)
+    if release is None:
+        raise NotFoundError(name)
+    return release

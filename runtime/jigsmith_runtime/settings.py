@@ -1,0 +1,81 @@
+"""What an operator decides, read once: command line over environment (JIGSMITH_...) over a TOML file over defaults."""
+
+import ipaddress
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from jigsmith_sandbox.backend import PolicyMode
+from jigsmith_sandbox.backends import BackendName
+
+LogFormat = Literal["auto", "json", "console"]
+
+LISTEN_DEFAULT: Final = "127.0.0.1:7433"
+IMAGE_DEFAULT: Final = "jigsmith-sandbox:dev"
+
+
+class SettingsError(Exception):
+    """Settings that make no sense; the message says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one runtime."""
+
+    data: Path
+    """The folder of the database, the audit log and its key; nobody else's."""
+    listen: str = LISTEN_DEFAULT
+    """`HOST:PORT`; port 0 takes a free one, which `runtime.json` in the data folder tells."""
+    backend: BackendName = "auto"
+    sandbox_image: str = IMAGE_DEFAULT
+    principals: Path | None = None
+    dev: bool = False
+    policy: PolicyMode = "restricted"
+    sandboxes: int = 2
+    """How many sandboxes are kept warm."""
+    concurrency: int = 4
+    """How many calls each lane runs at a time."""
+    max_waiting: int = 64
+    """How many calls each lane lets wait."""
+    log_format: LogFormat = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse what would be unsafe or cannot work. Raises SettingsError."""
+        if self.dev and self.principals is not None:
+            raise SettingsError("--dev believes what callers say of themselves; give either --dev or --principals")
+        if not self.dev and self.principals is None:
+            raise SettingsError(
+                "give --principals FILE (see `jigsmith-runtime token --help`), or --dev on this machine"
+            )
+        if self.dev and not is_loopback(self.listen):
+            raise SettingsError(
+                f"--dev lets anyone do anything: it listens on loopback addresses only, not {self.listen}"
+            )
+        for name in ("sandboxes", "concurrency", "max_waiting"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"--{name.replace('_', '-')} must be at least 1")
+
+
+def is_loopback(listen: str) -> bool:
+    """Return whether only this machine can reach an address `HOST:PORT`. Raises SettingsError if it is none."""
+    host, colon, port = listen.rpartition(":")
+    if not (host and colon and port.isdecimal()):
+        raise SettingsError(f"--listen must be HOST:PORT, not {listen!r}")
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_file(path: Path) -> dict[str, Any]:  # Any: values are checked by the options that they stand for
+    """Return the options of a TOML file, named as on the command line. Raises SettingsError."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    options = {name.replace("-", "_"): value for name, value in data.items()}
+    unknown = set(options) - set(Settings.__dataclass_fields__)
+    if unknown:
+        raise SettingsError(f"{path}: unknown setting {min(unknown)!r}")
+    return options

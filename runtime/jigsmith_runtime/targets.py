@@ -1,0 +1,112 @@
+"""What a name to invoke stands for now, and whether the caller may run it."""
+
+from dataclasses import dataclass
+
+from jigsmith.names import ChannelFunctionName, ChannelName, RevisionFunctionName, RevisionName, Target, VersionName
+
+from jigsmith_runtime.admission import LaneName
+from jigsmith_runtime.changes import Changes
+from jigsmith_runtime.errors import NotApprovedError, NotFoundError, NotPermittedError
+from jigsmith_runtime.identity import Principal
+from jigsmith_runtime.model import FunctionVersion, Revision
+from jigsmith_runtime.registry import releases, sets, versions
+from jigsmith_runtime.registry.database import Connection, Database
+from jigsmith_runtime.releases import rules
+from jigsmith_runtime.roles import DRAFT_RUNNERS, Role
+
+_CACHED_MAX = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What is run, and on what grounds."""
+
+    version: FunctionVersion
+    revision: RevisionName | None
+    lane: LaneName
+    epoch: int
+    """In which epoch of the channels this was so."""
+
+
+class Targets:
+    """Resolves names. Answers are remembered until a channel moves; versions and revisions never change."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        self._database = database
+        self._changes = changes
+        self._known: dict[Target, Resolution] = {}
+
+    def holds(self, resolution: Resolution) -> bool:
+        """Return whether a resolution still holds. True until the caller next gives up control."""
+        return resolution.epoch == self._changes.epoch and not self._changes.moving
+
+    async def resolve(self, target: Target, principal: Principal) -> Resolution:
+        """Return what a name stands for.
+
+        Raises NotPermittedError, NotFoundError, NotApprovedError, QuarantinedError.
+        """
+        _permit(target, principal)
+        known = self._known.get(target)
+        if known is not None and self.holds(known):
+            return known
+        if self._changes.moving:
+            await self._changes.settled()
+        epoch = self._changes.epoch
+        async with self._database.reading() as connection:
+            version, revision = await _find(connection, target)
+        lane = LaneName.PRODUCTION if isinstance(target, ChannelFunctionName) else LaneName.OPTIMIZER
+        if len(self._known) >= _CACHED_MAX:
+            self._known.clear()
+        resolution = self._known[target] = Resolution(version, revision, lane, epoch)
+        return resolution
+
+
+def _permit(target: Target, principal: Principal) -> None:
+    if not isinstance(target, ChannelFunctionName):
+        if not principal.has(DRAFT_RUNNERS):
+            raise NotPermittedError(f"{principal.name} may run what channels point at, no drafts")
+        return
+    if not principal.has({Role.AGENT}):
+        raise NotPermittedError(f"{principal.name} may not call through channels: that is for agents")
+    if not principal.may_invoke_channel(str(ChannelName(target.function_set, target.channel))):
+        raise NotFoundError(target)
+
+
+async def _find(connection: Connection, target: Target) -> tuple[FunctionVersion, RevisionName | None]:
+    if isinstance(target, VersionName):
+        return await _version(connection, target, target), None
+    if isinstance(target, RevisionFunctionName):
+        revision = await _revision(connection, RevisionName(target.function_set, target.revision), target)
+        rules.check_not_quarantined(revision)
+    else:
+        revision = await _released(connection, target)
+    held = next((name for name in revision.versions if name.function == target.function), None)
+    if held is None:
+        raise NotFoundError(target)
+    return await _version(connection, held, target), revision.name
+
+
+async def _released(connection: Connection, target: ChannelFunctionName) -> Revision:
+    channel = await sets.find_channel(connection, ChannelName(target.function_set, target.channel))
+    if channel is None:
+        raise NotFoundError(target)
+    if channel.revision is None:
+        raise NotApprovedError(f"{channel.name} points at no revision")
+    revision = await _revision(connection, channel.revision, target)
+    release = None if channel.release is None else await releases.find(connection, channel.release)
+    rules.check_approved(channel, revision, release)
+    return revision
+
+
+async def _revision(connection: Connection, name: RevisionName, target: Target) -> Revision:
+    revision = await sets.find_revision(connection, name)
+    if revision is None:
+        raise NotFoundError(target)
+    return revision
+
+
+async def _version(connection: Connection, name: VersionName, target: Target) -> FunctionVersion:
+    version = await versions.find(connection, name)
+    if version is None:
+        raise NotFoundError(target)
+    return version
