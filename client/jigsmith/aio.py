@@ -9,6 +9,7 @@ import grpc.aio
 
 from jigsmith import _status, functions, requests
 from jigsmith.client import DEFAULT_ADDRESS
+from jigsmith.errors import JigsmithError
 from jigsmith.requests import Invocation
 from jigsmith.tools import AsyncTools
 from jigsmith.v1 import (
@@ -243,6 +244,24 @@ class AsyncClient:
         """
         request = requests.invoke(name, arguments or {}, request_id)
         return requests.invocation(await self._ask(self._invocations.Invoke, request, timeout_s))
+
+    async def invoke_batch(
+        self, calls: Iterable[tuple[str, Mapping[str, Any] | str]], *, timeout_s: float | None = None
+    ) -> AsyncIterator[tuple[int, Invocation | JigsmithError]]:
+        """Run many functions over one stream; yields (position in `calls`, outcome) in the order of completion.
+
+        A call that failed is an outcome. Raises JigsmithError if the stream itself breaks; `timeout_s` is for all of it.
+        """
+        stream = self._invocations.InvokeBatch(
+            requests.batch(calls), timeout=timeout_s or self._timeout_s, metadata=self._metadata
+        )
+        try:
+            async for answer in stream:
+                yield requests.batch_outcome(answer)
+        except grpc.RpcError as error:
+            raise _status.from_rpc(error, self.address) from error
+        finally:
+            stream.cancel()
 
     async def tools(self, parent: str) -> AsyncTools:
         """Return the functions of a channel or revision as OpenAI tools."""

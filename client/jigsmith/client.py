@@ -5,8 +5,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from jigsmith import _status, functions, requests
+from jigsmith.errors import JigsmithError
 from jigsmith.requests import Invocation
 from jigsmith.tools import Tools
 from jigsmith.v1 import (
@@ -56,6 +58,7 @@ class Client:
         self._releases = release_pb2_grpc.ReleaseServiceStub(self._channel)
         self._invocations = invocation_pb2_grpc.InvocationServiceStub(self._channel)
         self._audit = audit_pb2_grpc.AuditServiceStub(self._channel)
+        self._health: Any = health_pb2_grpc.HealthStub(self._channel)  # Any: the stubs of the package lack its methods
 
     def __enter__(self) -> Self:
         """Return the client itself; the connection is made with the first request."""
@@ -87,6 +90,11 @@ class Client:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    def health(self) -> str:
+        """Return what the runtime says of itself to the standard health service, such as `SERVING`."""
+        answer: health_pb2.HealthCheckResponse = self._ask(self._health.Check, health_pb2.HealthCheckRequest())
+        return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
     # --- functions
 
@@ -240,6 +248,24 @@ class Client:
         """
         request = requests.invoke(name, arguments or {}, request_id)
         return requests.invocation(self._ask(self._invocations.Invoke, request, timeout_s))
+
+    def invoke_batch(
+        self, calls: Iterable[tuple[str, Mapping[str, Any] | str]], *, timeout_s: float | None = None
+    ) -> Iterator[tuple[int, Invocation | JigsmithError]]:
+        """Run many functions over one stream; yields (position in `calls`, outcome) in the order of completion.
+
+        A call that failed is an outcome. Raises JigsmithError if the stream itself breaks; `timeout_s` is for all of it.
+        """
+        stream = self._invocations.InvokeBatch(
+            requests.batch(calls), timeout=timeout_s or self._timeout_s, metadata=self._metadata
+        )
+        try:
+            for answer in stream:
+                yield requests.batch_outcome(answer)
+        except grpc.RpcError as error:
+            raise _status.from_rpc(error, self.address) from error
+        finally:
+            stream.cancel()
 
     def tools(self, parent: str) -> Tools:
         """Return the functions of a channel or revision as OpenAI tools."""

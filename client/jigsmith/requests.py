@@ -1,10 +1,12 @@
 """Requests and answers without any connection: what the synchronous and the asynchronous client share."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from jigsmith import _status
+from jigsmith.errors import InternalError, JigsmithError
 from jigsmith.v1 import function_pb2, function_set_pb2, invocation_pb2, release_pb2
 
 MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -76,11 +78,11 @@ class Invocation:
     receipt: Receipt
 
 
-def metadata(token: str | None, principal: str | None) -> list[tuple[str, str]]:
+def metadata(token: str | None, principal: str | None) -> tuple[tuple[str, str | bytes], ...]:
     """Return the credentials of each request: a bearer token, or a name that a `--dev` runtime believes."""
     if token:
-        return [("authorization", f"Bearer {token}")]
-    return [("jigsmith-principal", principal)] if principal else []
+        return (("authorization", f"Bearer {token}"),)
+    return (("jigsmith-principal", principal),) if principal else ()
 
 
 def version(
@@ -176,3 +178,18 @@ def invocation(response: invocation_pb2.InvokeResponse) -> Invocation:
         ),
         receipt=Receipt(receipt.log_origin, receipt.index, receipt.leaf_hash),
     )
+
+
+def batch(calls: Iterable[tuple[str, Mapping[str, Any] | str]]) -> Iterator[invocation_pb2.InvokeBatchRequest]:
+    """Yield the requests of a stream, tagged with their position."""
+    for position, (name, arguments) in enumerate(calls):
+        yield invocation_pb2.InvokeBatchRequest(tag=str(position), invoke=invoke(name, arguments, ""))
+
+
+def batch_outcome(answer: invocation_pb2.InvokeBatchResponse) -> tuple[int, Invocation | JigsmithError]:
+    """Return the position and the outcome that an answer of a stream stands for. Raises InternalError for a foreign tag."""
+    if not answer.tag.isdecimal():
+        raise InternalError(f"the runtime answered a request that was not sent: {answer.tag[:40]!r}")
+    if answer.WhichOneof("outcome") == "error":
+        return int(answer.tag), _status.from_status(answer.error)
+    return int(answer.tag), invocation(answer.response)

@@ -1,0 +1,117 @@
+"""`jigsmith sets`: function sets, their revisions and channels."""
+
+import difflib
+from typing import Annotated
+
+import typer
+
+from jigsmith.cli.connection import connection_of
+from jigsmith.client import Client
+from jigsmith.v1 import function_pb2, function_set_pb2
+
+app = typer.Typer(no_args_is_help=True, help="Function sets, their revisions and channels.")
+
+_SetName = Annotated[str, typer.Argument(metavar="SET", help="The set's name.")]
+
+
+@app.command("list")
+def list_sets(context: typer.Context) -> None:
+    """List the sets."""
+    connection = connection_of(context)
+    with connection.client() as client:
+        connection.output.rows(
+            ("SET", "BY", "DESCRIPTION"),
+            ((one, (one.name, one.creator, one.description)) for one in client.list_sets()),
+        )
+
+
+@app.command()
+def create(
+    context: typer.Context, name: _SetName, description: Annotated[str, typer.Option(help="What it is for.")] = ""
+) -> None:
+    """Create an empty set."""
+    connection = connection_of(context)
+    with connection.client() as client:
+        created = client.create_set(name, description=description)
+    connection.output.value(created, created.name)
+
+
+@app.command()
+def revise(
+    context: typer.Context,
+    name: _SetName,
+    versions: Annotated[list[str], typer.Argument(help="functions/F/versions/DIGEST, all that the revision holds.")],
+    *,
+    parent: Annotated[str, typer.Option(help="The revision that this one was made from.")] = "",
+    message: Annotated[str, typer.Option(help="What changed.")] = "",
+) -> None:
+    """Add a revision to a set: a draft, until a release puts it into a channel.
+
+    Example: jigsmith sets revise demo functions/mean/versions/0f3a…
+    """
+    connection = connection_of(context)
+    with connection.client() as client:
+        revision = client.create_revision(name, versions, parent=parent, message=message)
+    connection.output.value(revision, revision.name)
+
+
+@app.command()
+def show(context: typer.Context, name: _SetName) -> None:
+    """List the revisions of a set, newest first."""
+    connection = connection_of(context)
+    with connection.client() as client:
+        rows = ((one, (one.name, _state(one), one.creator, _members(one))) for one in client.list_revisions(name))
+        connection.output.rows(("REVISION", "STATE", "BY", "FUNCTIONS"), rows)
+
+
+@app.command()
+def channels(context: typer.Context, name: _SetName) -> None:
+    """List the channels of a set and where they point."""
+    connection = connection_of(context)
+    with connection.client() as client:
+        rows = ((one, (one.name, one.revision or "(nothing)")) for one in client.list_channels(name))
+        connection.output.rows(("CHANNEL", "REVISION"), rows)
+
+
+@app.command()
+def diff(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(help="functionSets/SET/revisions/N")],
+    new: Annotated[str, typer.Argument(help="functionSets/SET/revisions/N")],
+) -> None:
+    """Show what changed from one revision to another, in source, schema and description."""
+    connection = connection_of(context)
+    with connection.client() as client:
+        text = difference(client, old, new)
+    connection.output.value({"diff": text}, text or "no difference")
+
+
+def difference(client: Client, old: str, new: str) -> str:
+    """Return the unified diff between two revisions; an empty `old` stands for the empty set."""
+    before = _by_name(client.get_revision(old)) if old else {}
+    after = _by_name(client.get_revision(new))
+    lines: list[str] = []
+    for name in sorted(before.keys() | after.keys()):
+        texts = _text(before.get(name)), _text(after.get(name))
+        labels = f"{name} in {old or 'nothing'}", f"{name} in {new}"
+        lines += difflib.unified_diff(texts[0], texts[1], labels[0], labels[1], lineterm="")
+    return "\n".join(lines)
+
+
+def _by_name(revision: function_set_pb2.Revision) -> dict[str, function_pb2.FunctionVersion]:
+    return {one.name.split("/")[1]: one for one in revision.resolved_versions}
+
+
+def _text(version: function_pb2.FunctionVersion | None) -> list[str]:
+    if version is None:
+        return []
+    head = [f"description: {version.description}", f"parameters: {version.parameters_json}"]
+    return [*head, f"returns: {version.returns_json}", *version.source.splitlines()]
+
+
+def _state(revision: function_set_pb2.Revision) -> str:
+    return function_set_pb2.RevisionState.Name(revision.state).removeprefix("REVISION_STATE_").lower()
+
+
+def _members(revision: function_set_pb2.Revision) -> str:
+    return ", ".join(sorted(one.split("/")[1] for one in revision.function_versions)) or "(none)"
