@@ -125,13 +125,21 @@ MILES: Final = _function(
     "Tours were not converted.",
 )
 REMOVE_SHOUT: Final = ("remove_function", {"name": "shout", "reason": "No task ever called it."})
-SPURIOUS: Final = _function(
-    "add_function",
-    "double",
-    "Twice a number.",
-    _schema(value={"type": "number"}),
-    "def double(value):\n    return 2 * value\n",
-    "It might help with sums.",
+_SPURIOUS_SOURCES: Final = {
+    "double": "def double(value):\n    return 2 * value\n",
+    "halve": "def halve(value):\n    return value / 2\n",
+    "negate": "def negate(value):\n    return -value\n",
+}
+SPURIOUS: Final = tuple(
+    _function(
+        "add_function",
+        name,
+        f"To {name} a number.",
+        _schema(value={"type": "number"}),
+        source,
+        "It might help with sums.",
+    )
+    for name, source in _SPURIOUS_SOURCES.items()
 )
 TERMINATE: Final = ("terminate", {"reason": "Nothing more to change in this step."})
 
@@ -161,4 +169,4 @@ def _course(present: set[str], state: dict[str, Any]) -> list[Call]:
         return [TOTAL_REFUSED, TOTAL, PERCENT] if "mean" in tried else [HARMFUL]
     if "days_between" not in present:
         return [DAYS, MILES, REMOVE_SHOUT]
-    return [SPURIOUS]
+    return [SPURIOUS[len(state["rejected"]) % len(SPURIOUS)]]

@@ -240,15 +240,12 @@ def _outcome(header: frames.Header, body: bytes, cpu_ms_max: int) -> Outcome:
         return _answered(body[output_bytes:], measured | {"exit_code": 0})
     if end in _ENDS:
         kind = _ENDS[end]
-        return Outcome(kind, message=_EXPLANATIONS[kind], **measured)
+        return Outcome(kind, message=_EXPLANATIONS.get(kind, ""), **measured)
     kind = _kind_of_exit(header, cpu_ms_max)
-    return Outcome(kind, message=_EXPLANATIONS[kind], **measured)
+    return Outcome(kind, message=_EXPLANATIONS.get(kind, ""), **measured)
 
 
 _EXPLANATIONS: Final = {
-    OutcomeKind.TIME_LIMIT: "the time limit was reached",
-    OutcomeKind.OUTPUT_LIMIT: "the output limit was reached",
-    OutcomeKind.RESULT_LIMIT: "the result limit was reached",
     OutcomeKind.MEMORY_LIMIT: "the kernel killed the process for its memory",
     OutcomeKind.DIED: "the process ended without an answer",
     OutcomeKind.CANCELLED: "the caller went away",
