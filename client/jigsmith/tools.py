@@ -66,7 +66,7 @@ def _error_text(reason: str, message: str, advice: str, **more: str) -> str:
 def _answer_of(error: JigsmithError) -> str:
     """Return a failure as an answer. Raises it again if it is not for the model."""
     if isinstance(error, ArgumentsInvalidError):
-        faults = "; ".join(f"{one.field}: {one.description}" for one in error.violations)
+        faults = "; ".join(f"{one.field or 'arguments'}: {one.description}" for one in error.violations)
         return _error_text(error.reason, faults or error.message, _ADVICE[error.reason])
     if isinstance(error, FunctionError):
         failure = error.failure

@@ -5,8 +5,11 @@ agent it calls a fitting function if one is offered, and guesses otherwise. As t
 every mechanism of the loop show.
 """
 
+import contextlib
 import json
 import re
+import signal
+import sys
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,10 +93,10 @@ class _Server(ThreadingHTTPServer):
 
 
 class ScriptedModel:
-    """The server, on a free port of loopback. A context manager."""
+    """The server, by default on a free port of loopback. A context manager."""
 
-    def __init__(self) -> None:
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._server = _Server((host, port), _Handler)
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
         self._thread = threading.Thread(target=self._server.serve_forever, name="scripted-model", daemon=True)
 
@@ -108,3 +111,14 @@ class ScriptedModel:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def main() -> None:
+    """Serve until interrupted: `python -m jigsmith_demo.scripted_model HOST PORT`."""
+    _, host, port = sys.argv
+    with ScriptedModel(host, int(port)), contextlib.suppress(KeyboardInterrupt):
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+
+
+if __name__ == "__main__":
+    main()

@@ -71,6 +71,13 @@ def serve(
     sandbox_image: Annotated[
         str, typer.Option(envvar="JIGSMITH_SANDBOX_IMAGE", help="Image of Docker sandboxes.")
     ] = IMAGE_DEFAULT,
+    launcher: Annotated[
+        Path | None,
+        typer.Option(envvar="JIGSMITH_LAUNCHER", help="Socket of a jigsmith-sandbox-launcher, instead of --backend."),
+    ] = None,
+    sockets: Annotated[
+        Path | None, typer.Option(envvar="JIGSMITH_SOCKETS", help="Folder for the sandboxes' sockets.")
+    ] = None,
     principals: Annotated[
         Path | None, typer.Option(envvar="JIGSMITH_PRINCIPALS", help="TOML file that lists who may call.")
     ] = None,
@@ -104,6 +111,8 @@ def serve(
             listen=listen,
             backend=backend,
             sandbox_image=sandbox_image,
+            launcher=launcher,
+            sockets=sockets,
             principals=principals,
             dev=dev,
             policy=policy,

@@ -108,7 +108,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     stack.push_async_callback(changes.close)
     await changes.recover()
     await _close_interrupted(log, entries, repeats)
-    backend = await choose(settings.backend, docker_image=settings.sandbox_image)
+    backend = await choose(settings.backend, docker_image=settings.sandbox_image, launcher=settings.launcher)
     slots = -(-settings.concurrency * len(LaneName) // settings.sandboxes)
     pool = await stack.enter_async_context(
         Pool(
@@ -117,6 +117,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
             size=settings.sandboxes,
             slots=slots,
             limits=limits,
+            sockets=settings.sockets,
         )
     )
     lanes = {name: Lane(name, concurrency=settings.concurrency, max_waiting=settings.max_waiting) for name in LaneName}

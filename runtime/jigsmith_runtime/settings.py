@@ -29,6 +29,10 @@ class Settings:
     """`HOST:PORT`; port 0 takes a free one, which `runtime.json` in the data folder tells."""
     backend: BackendName = "auto"
     sandbox_image: str = IMAGE_DEFAULT
+    launcher: Path | None = None
+    """Socket of a jigsmith-sandbox-launcher, which then starts the sandboxes in place of this process."""
+    sockets: Path | None = None
+    """Folder for the sandboxes' sockets; a launcher demands its own."""
     principals: Path | None = None
     dev: bool = False
     policy: PolicyMode = "restricted"
@@ -52,6 +56,8 @@ class Settings:
             raise SettingsError(
                 f"--dev lets anyone do anything: it listens on loopback addresses only, not {self.listen}"
             )
+        if self.launcher is not None and self.sockets is None:
+            raise SettingsError("--launcher needs --sockets: the folder that the launcher was started with")
         for name in ("sandboxes", "concurrency", "max_waiting"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} must be at least 1")

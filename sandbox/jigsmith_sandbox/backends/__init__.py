@@ -1,19 +1,26 @@
 """The ways to launch a sandbox. `auto` prefers Docker where an engine answers, and bubblewrap otherwise."""
 
+from pathlib import Path
 from typing import Literal
 
 from jigsmith_sandbox.backend import Backend
 from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
+from jigsmith_sandbox.backends.launched import LaunchedBackend
 from jigsmith_sandbox.errors import BackendMissingError
 
 BackendName = Literal["auto", "bubblewrap", "docker"]
 
 
-async def choose(name: BackendName, *, docker_image: str) -> Backend:
+async def choose(name: BackendName, *, docker_image: str, launcher: Path | None = None) -> Backend:
     """Return the backend of that name, checked. Raises BackendMissingError: a named backend never falls back.
 
-    `auto` chooses Docker only if the engine answers and has the image; what was chosen stands in the log and in `doctor`.
+    `auto` chooses Docker only if the engine answers and has the image; what was chosen stands in the log and in each audit
+    entry. With a `launcher`, the path of its socket, sandboxes are ordered there, and the name is of no account.
     """
+    if launcher is not None:
+        launched = LaunchedBackend(launcher)
+        await launched.check()
+        return launched
     if name == "bubblewrap":
         backend: Backend = BubblewrapBackend()
         await backend.check()

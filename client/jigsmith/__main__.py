@@ -1,0 +1,5 @@
+"""`python -m jigsmith`."""
+
+from jigsmith.cli import main
+
+main()
