@@ -31,8 +31,8 @@ format: setup ## format the code
 	$(bin)/ruff format
 	$(bin)/ruff check --fix
 
-images: setup ## build the sandbox image (needs root and a Docker engine, no registry)
-	@deploy/images/build
+images: setup ## build all images (needs root and a Docker engine, no registry)
+	@deploy/images/build sandbox runtime optimizer egress
 
 bench: setup ## measure; prints medians and ratios
 	@$(bin)/python benchmarks/invoke.py
