@@ -18,6 +18,9 @@ CHANNEL_OPTIONS: Final = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
     ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.initial_reconnect_backoff_ms", 200),  # a runtime that restarts is back in a second
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.use_local_subchannel_pool", 1),  # a new client does not inherit another one's back-off
     (
         "grpc.service_config",
         json.dumps(
@@ -79,7 +82,10 @@ class Invocation:
 
 
 def metadata(token: str | None, principal: str | None) -> tuple[tuple[str, str | bytes], ...]:
-    """Return the credentials of each request: a bearer token, or a name that a `--dev` runtime believes."""
+    """Return the credentials of each request: a bearer token, or a name that a `--dev` runtime believes. Raises ValueError."""
+    for value in (token, principal):
+        if value is not None and not (value.isascii() and value.isprintable()):
+            raise ValueError("a token or principal is printable ASCII; this one is not")
     if token:
         return (("authorization", f"Bearer {token}"),)
     return (("jigsmith-principal", principal),) if principal else ()

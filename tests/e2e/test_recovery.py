@@ -1,0 +1,204 @@
+"""A runtime that is killed, and started again: what was acknowledged is there, and no call is left open."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from jigsmith import AsyncClient, errors
+from jigsmith.tlog import NoteVerifier
+from jigsmith.verify import verify_log
+
+SLEEPY = "import time\ndef f(s):\n    time.sleep(s)\n    return s"
+
+
+async def _register(client: AsyncClient, source: str = SLEEPY) -> str:
+    version = await client.register_source("f", source, description=uuid.uuid4().hex, parameters={"type": "object"})
+    return version.name
+
+
+def _client(runtime, role="optimizer") -> AsyncClient:
+    return AsyncClient(runtime.address, token=runtime.token(role), timeout_s=30)
+
+
+def _verified(runtime):
+    key = NoteVerifier.parse((runtime.data / "audit-key.pub").read_text())
+    return verify_log(runtime.data / "audit", key)
+
+
+async def test_after_a_kill_everything_acknowledged_is_there(new_runtime) -> None:
+    """Registrations, finished calls, and an end for those that were cut off."""
+    runtime = new_runtime()
+    async with _client(runtime) as client:
+        names = [await _register(client) for _ in range(5)]
+        receipts = [(await client.invoke(name, {"s": 0})).receipt for name in names]
+        cut_off = [asyncio.create_task(client.invoke(names[0], {"s": 8})) for _ in range(3)]
+        async with _client(runtime, "auditor") as auditor, asyncio.timeout(20):
+            while len([one async for one in auditor.list_audit_entries() if "call.accepted" in one.entry_json]) < 8:
+                await asyncio.sleep(0.05)
+        runtime.kill()
+        ends = await asyncio.gather(*cut_off, return_exceptions=True)
+        assert all(isinstance(end, errors.UnavailableError) for end in ends)
+    runtime.start()
+    async with _client(runtime) as client, _client(runtime, "auditor") as auditor:
+        for name in names:
+            assert (await client.get_function_version(name)).name == name
+        entries = [json.loads(one.entry_json) async for one in auditor.list_audit_entries()]
+        for receipt in receipts:
+            assert entries[receipt.index]["outcome"] == "OK"
+        interrupted = [one for one in entries if one.get("outcome") == "INTERRUPTED"]
+        assert len(interrupted) == 3
+        assert (await client.invoke(names[0], {"s": 0})).result == 0
+    runtime.stop()
+    report = _verified(runtime)
+    assert report.ok, report.first_bad
+    assert (report.interrupted, report.open) == (3, 0)
+    assert report.accepted == report.finished
+
+
+async def test_killed_in_the_middle_of_many_calls_again_and_again(new_runtime) -> None:
+    """Whatever was answered is in the log, at each of several kills at unplanned moments."""
+    runtime = new_runtime()
+    answered: list[int] = []
+    async with _client(runtime) as client:
+        name = await _register(client, "def f(n):\n    return n")
+    for delay in (0.15, 0.4, 0.73):
+        async with _client(runtime) as client:
+            await client.invoke(name, {"n": 0})
+
+            async def caller(client: AsyncClient = client) -> None:
+                while True:
+                    answered.append((await client.invoke(name, {"n": len(answered)})).receipt.index)
+
+            callers = [asyncio.create_task(caller()) for _ in range(6)]
+            await asyncio.sleep(delay)
+            runtime.kill()
+            await asyncio.gather(*callers, return_exceptions=True)
+        runtime.start()
+    async with _client(runtime, "auditor") as auditor:
+        entries = {one.index: json.loads(one.entry_json) async for one in auditor.list_audit_entries()}
+    assert answered
+    assert all(entries[index]["outcome"] == "OK" for index in answered)
+    runtime.stop()
+    report = _verified(runtime)
+    assert report.ok, report.first_bad
+    assert report.open == 0
+
+
+async def test_a_request_id_runs_at_most_once_even_over_a_restart(new_runtime) -> None:
+    """The second request gets the first one's answer; with other contents it is refused; a cut-off one is not run again."""
+    runtime = new_runtime()
+    async with _client(runtime) as client:
+        name = await _register(client, "import random\ndef f():\n    return random.random()")
+        sleepy = await _register(client)
+        key, cut = str(uuid.uuid4()), str(uuid.uuid4())
+        first = await client.invoke(name, request_id=key)
+        assert (await client.invoke(name, request_id=key)) == first
+        with pytest.raises(errors.AlreadyExistsError):
+            await client.invoke(name, {"other": 1}, request_id=key)
+        task = asyncio.create_task(client.invoke(sleepy, {"s": 8}, request_id=cut))
+        await asyncio.sleep(0.5)
+        runtime.kill()
+        await asyncio.gather(task, return_exceptions=True)
+    runtime.start()
+    async with _client(runtime) as client:
+        assert (await client.invoke(name, request_id=key)).result == first.result
+        with pytest.raises(errors.JigsmithError) as caught:
+            await client.invoke(sleepy, {"s": 8}, request_id=cut)
+        assert "not repeated" in caught.value.message
+
+
+def _processes_with(text: str) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text in path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+async def test_sandboxes_of_a_killed_runtime_are_gone(new_runtime) -> None:
+    """They end with their runtime's connection, running calls included; after a restart there are only new ones."""
+    runtime = new_runtime()
+    async with _client(runtime) as client:
+        name = await _register(client)
+        calls = [asyncio.create_task(client.invoke(name, {"s": 9})) for _ in range(2)]
+        await asyncio.sleep(0.5)
+        before = set(await _sandboxes(runtime))
+        assert before
+        runtime.kill()
+        await asyncio.gather(*calls, return_exceptions=True)
+    runtime.start()
+    async with asyncio.timeout(20):
+        while before & set(await _sandboxes(runtime)):
+            await asyncio.sleep(0.1)
+    assert await _sandboxes(runtime)
+    runtime.stop()
+    assert not await _sandboxes(runtime)
+
+
+async def _sandboxes(runtime) -> list[str]:
+    from jigsmith_runtime.server import _owner  # noqa: PLC0415
+    from jigsmith_runtime.settings import IMAGE_DEFAULT  # noqa: PLC0415
+    from jigsmith_sandbox.backends import choose  # noqa: PLC0415
+
+    backend = await choose(runtime.backend, docker_image=IMAGE_DEFAULT)
+    try:
+        return await backend.list_sandboxes(_owner(runtime.data))
+    finally:
+        await backend.close()
+
+
+async def test_a_killed_worker_costs_its_calls_and_no_others(new_runtime) -> None:
+    """Calls in a sandbox that is killed from outside get UNAVAILABLE; the next ones run in its successor."""
+    runtime = new_runtime("--sandboxes", "1")
+    async with _client(runtime) as client:
+        name = await _register(client)
+        call = asyncio.create_task(client.invoke(name, {"s": 9}))
+        await asyncio.sleep(0.5)
+        (sandbox,) = await _sandboxes(runtime)
+        if runtime.backend == "docker":
+            await asyncio.to_thread(
+                subprocess.run, ["docker", "kill", f"jigsmith-sandbox-{sandbox}"], check=True, capture_output=True
+            )
+        else:
+            for pid in _processes_with(sandbox):
+                os.kill(pid, signal.SIGKILL)
+        with pytest.raises(errors.UnavailableError) as caught:
+            await call
+        assert caught.value.reason == "SANDBOX_UNAVAILABLE"
+        assert (await client.invoke(name, {"s": 0})).result == 0
+
+
+async def test_sigterm_lets_running_calls_end(new_runtime) -> None:
+    """A graceful stop answers what runs, closes the log, and leaves with 0."""
+    runtime = new_runtime()
+    async with _client(runtime) as client:
+        name = await _register(client)
+        call = asyncio.create_task(client.invoke(name, {"s": 1}))
+        await asyncio.sleep(0.4)
+        code = await asyncio.to_thread(runtime.stop)
+        assert (await call).result == 1
+    assert code == 0
+    report = _verified(runtime)
+    assert report.ok, report.first_bad
+    assert (report.accepted, report.finished, report.interrupted) == (1, 1, 0)
+
+
+async def test_two_runtimes_do_not_share_a_data_folder(new_runtime) -> None:
+    """The second one says so and leaves."""
+    runtime = new_runtime()
+    command = [sys.executable, "-m", "jigsmith_runtime", "serve", "--data", str(runtime.data), "--dev"]
+    second = await asyncio.to_thread(
+        subprocess.run, [*command, "--listen", "127.0.0.1:0"], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert second.returncode == 3
+    assert "audit" in second.stderr
+    assert runtime.facts["address"] == runtime.address
