@@ -236,6 +236,8 @@ class AuditLog:
                 raise LogCorruptError(f"entry {first + len(torn.entries)} is cut off") from torn
             self._storage.truncate_bundle(number, torn.whole_bytes)  # never acknowledged
             entries = torn.entries
+        if len(entries) > tiles.WIDTH:
+            raise LogCorruptError(f"something was added behind entry {first + tiles.WIDTH - 1}")
         leaves = [leaf_hash(entry) for entry in entries]
         for offset, (leaf, old) in enumerate(zip(leaves, stored, strict=False)):
             if leaf != old and first + offset < signed.size:

@@ -72,13 +72,16 @@ class LogStorage:
 
     def append_hashes(self, size: int, hashes: Sequence[bytes]) -> None:
         """Write leaf hashes behind the `size` that are there."""
-        for offset, leaf in enumerate(hashes):
-            number, used = divmod(size + offset, tiles.WIDTH)
+        done = 0
+        while done < len(hashes):
+            number, used = divmod(size + done, tiles.WIDTH)
+            written = hashes[done : done + tiles.WIDTH - used]
             path = tiles.hashes_path(self.directory, number)
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("r+b" if used else "wb") as file:
                 file.seek(used * tiles.HASH_BYTES)
-                file.write(leaf)
+                file.write(b"".join(written))
+            done += len(written)
 
     def write_checkpoint(self, note: str) -> None:
         """Replace the checkpoint in one step."""
@@ -88,9 +91,9 @@ class LogStorage:
         fresh.rename(path)
 
     def read_checkpoint(self) -> str | None:
-        """Return the newest checkpoint, or None in a log that never had one."""
+        """Return the newest checkpoint, or None in a log that never had one (or lost it with the machine's power)."""
         path = self.directory / tiles.CHECKPOINT
-        return path.read_text() if path.exists() else None
+        return (path.read_text(errors="replace") or None) if path.exists() else None
 
     def bundle(self, number: int) -> bytes:
         """Return a bundle's bytes; empty if there is none."""

@@ -1,0 +1,267 @@
+"""The audit log's writer and the verifier, on real files: what tampering and crashes do to them."""
+
+import asyncio
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jigsmith.tlog import NoteVerifier, leaf_hash, root_from_inclusion, tiles
+from jigsmith.verify import Fault, verify_log
+from jigsmith_runtime.audit import AuditLog, LogCorruptError, load_or_create_signer
+from jigsmith_runtime.audit.entries import EntryWriter
+from jigsmith_runtime.errors import AuditUnavailableError
+
+ORIGIN = "jigsmith/test"
+PRINCIPAL = "service:agent"
+
+
+class Log:
+    """A log in a folder, and what a test does with it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory / "audit"
+        self.signer = load_or_create_signer(directory / "key.pem", ORIGIN)
+        self.entries = EntryWriter("test")
+
+    async def open(self) -> AuditLog:
+        """Open it."""
+        return await AuditLog.open(self.directory, signer=self.signer)
+
+    async def fill(self, calls: int) -> None:
+        """Start a runtime's story and add calls; entries 0, then pairs."""
+        log = await self.open()
+        await log.append(self.entries.runtime_started(version="1", backend="bubblewrap", policy="restricted"))
+        for number in range(calls):
+            await self.call(log, number)
+        await log.close()
+
+    async def call(self, log: AuditLog, number: int) -> None:
+        """Add a call that returned."""
+        accepted = await log.append(self.accepted(number))
+        await log.append(
+            self.entries.call_finished(
+                PRINCIPAL,
+                invocation=f"invocations/{number:032x}",
+                accepted_index=accepted.index,
+                outcome="OK",
+                result_json="1",
+                wall_us=1,
+                cpu_us=1,
+                memory_peak_bytes=1,
+            )
+        )
+
+    def accepted(self, number: int):
+        """Return the entry of a call's begin."""
+        return self.entries.call_accepted(
+            PRINCIPAL,
+            invocation=f"invocations/{number:032x}",
+            target="functions/f/versions/" + "0" * 64,
+            function_version="functions/f/versions/" + "0" * 64,
+            revision=None,
+            arguments_json="{}",
+            limits={"wall_ms": 1},
+            backend="bubblewrap",
+            policy="restricted",
+        )
+
+    def verify(self):
+        """Run the stand-alone verifier."""
+        return verify_log(self.directory, NoteVerifier.parse(str(self.signer.verifier)))
+
+    def rewrite(self, change: Callable[[list[bytes]], list[bytes]], number: int = 0) -> None:
+        """Change a bundle's entries behind the runtime's back."""
+        path = tiles.bundle_path(self.directory, number)
+        path.write_bytes(b"".join(map(tiles.pack, change(tiles.unpack(path.read_bytes())))))
+
+    def rehash(self, number: int = 0) -> None:
+        """Rewrite the stored hashes to fit, as a cunning forger would."""
+        entries = tiles.unpack(tiles.bundle_path(self.directory, number).read_bytes())
+        tiles.hashes_path(self.directory, number).write_bytes(b"".join(map(leaf_hash, entries)))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    """Give a log in a folder of its own."""
+    return Log(tmp_path)
+
+
+async def test_a_good_log_verifies_over_many_bundles(log: Log) -> None:
+    """601 entries in three bundles, opened and closed in between."""
+    await log.fill(150)
+    await log.fill(150)
+    report = log.verify()
+    assert report.ok, report.first_bad
+    assert (report.entries, report.accepted, report.finished, report.open) == (602, 300, 300, 0)
+
+
+async def test_appends_from_many_tasks_share_commits_and_keep_their_places(log: Log) -> None:
+    """Each receipt names the entry that was given."""
+    opened = await log.open()
+    receipts = await asyncio.gather(*(opened.append({"kind": "x", "n": n}) for n in range(1_000)))
+    for n, receipt in enumerate(receipts):
+        ((index, data),) = opened.read(receipt.index, 1)
+        assert (index, json.loads(data)["n"]) == (receipt.index, n)
+        assert leaf_hash(data) == receipt.leaf_hash
+    size, proof = opened.inclusion_proof(700)
+    ((_, data),) = opened.read(700, 1)
+    note = log.signer.verifier.open(opened.checkpoint())
+    from jigsmith.tlog import Checkpoint  # noqa: PLC0415
+
+    assert root_from_inclusion(leaf_hash(data), 700, size, proof) == Checkpoint.parse(note).root
+    await opened.close()
+
+
+def _edit(index: int) -> Callable[[list[bytes]], list[bytes]]:
+    def change(entries: list[bytes]) -> list[bytes]:
+        edited = entries[index].replace(b"service:agent", b"service:agemt")
+        assert edited != entries[index]
+        return [*entries[:index], edited, *entries[index + 1 :]]
+
+    return change
+
+
+TAMPERINGS: dict[str, tuple[Callable[[list[bytes]], list[bytes]], int]] = {
+    "an edited byte": (_edit(4), 4),
+    "a deleted entry": (lambda entries: [*entries[:6], *entries[7:]], 6),
+    "an inserted entry": (lambda entries: [*entries[:3], b'{"kind":"x"}', *entries[3:]], 3),
+    "two entries swapped": (lambda entries: [*entries[:3], entries[4], entries[3], *entries[5:]], 3),
+    "the first entry gone": (lambda entries: entries[1:], 0),
+    "the last entry gone": (lambda entries: entries[:-1], 20),
+    "everything gone": (lambda _: [], 0),
+}
+
+
+@pytest.mark.parametrize("case", TAMPERINGS)
+async def test_tampering_is_found_and_the_entry_is_named(log: Log, case: str) -> None:
+    """By the verifier; and the writer does not open such a log."""
+    change, index = TAMPERINGS[case]
+    await log.fill(10)
+    log.rewrite(change)
+    report = log.verify()
+    assert not report.ok
+    assert report.first_bad is not None
+    assert (report.first_bad.index, str(index) in report.first_bad.explanation) == (index, True)
+    with pytest.raises(LogCorruptError):
+        await log.open()
+
+
+@pytest.mark.parametrize("case", ["an edited byte", "two entries swapped"])
+async def test_tampering_with_the_hashes_too_is_found_by_the_root(log: Log, case: str) -> None:
+    """Without the private key, no forger makes the signed root fit."""
+    await log.fill(10)
+    log.rewrite(TAMPERINGS[case][0])
+    log.rehash()
+    report = log.verify()
+    assert not report.ok
+    with pytest.raises(LogCorruptError):
+        await log.open()
+
+
+async def test_a_checkpoint_of_another_key_or_log_is_not_believed(log: Log, tmp_path: Path) -> None:
+    """Missing, altered, signed by somebody else, or of a longer log."""
+    await log.fill(5)
+    path = log.directory / tiles.CHECKPOINT
+    good = path.read_text()
+    other = load_or_create_signer(tmp_path / "other.pem", ORIGIN)
+    for wrong in (other.sign(good.partition("\n\n")[0] + "\n"), good.replace("\n11\n", "\n10\n"), "", "\xff\xfe"):
+        path.write_text(wrong)
+        report = log.verify()
+        assert report.first_bad is not None
+        assert report.first_bad.kind is Fault.CHECKPOINT
+    path.unlink()
+    assert not log.verify().ok
+
+
+async def test_a_log_rolled_back_to_an_earlier_state_is_not_reopened_with_a_later_checkpoint(log: Log) -> None:
+    """Entries that were signed and are gone are missed."""
+    await log.fill(3)
+    shutil.copytree(log.directory, log.directory.with_name("old"))
+    await log.fill(3)
+    checkpoint = (log.directory / tiles.CHECKPOINT).read_text()
+    shutil.rmtree(log.directory)
+    shutil.copytree(log.directory.with_name("old"), log.directory)
+    (log.directory / tiles.CHECKPOINT).write_text(checkpoint)
+    report = log.verify()
+    assert report.first_bad is not None
+    assert (report.first_bad.kind, report.first_bad.index) == (Fault.TRUNCATED, 7)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 7, 40])
+async def test_a_torn_tail_is_dropped_and_the_log_goes_on(log: Log, cut: int) -> None:
+    """A write cut off by a crash was never acknowledged."""
+    await log.fill(5)
+    with tiles.bundle_path(log.directory, 0).open("ab") as file:
+        file.write(tiles.pack(b'{"kind":"never acknowledged, and long enough to be cut"}')[:cut])
+    await log.fill(5)
+    report = log.verify()
+    assert report.ok, report.first_bad
+    assert report.entries == 22
+
+
+async def test_leaf_hashes_lost_in_a_crash_are_made_again(log: Log) -> None:
+    """They follow from the entries, which are what was made durable."""
+    await log.fill(5)
+    tiles.hashes_path(log.directory, 0).unlink()
+    opened = await log.open()
+    await opened.close()
+    assert log.verify().ok
+
+
+async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
+    """So that the next start can end them."""
+    opened = await log.open()
+    await opened.append(log.entries.runtime_started(version="1", backend="bubblewrap", policy="restricted"))
+    await log.call(opened, 1)
+    receipt = await opened.append(log.accepted(2))
+    await opened.close()
+    assert log.verify().open == 1
+    opened = await log.open()
+    (left,) = opened.open_calls()
+    assert (left.index, left.invocation, left.principal) == (receipt.index, f"invocations/{2:032x}", PRINCIPAL)
+    await opened.append(log.entries.runtime_started(version="1", backend="bubblewrap", policy="restricted"))
+    await opened.close()
+    report = log.verify()
+    assert report.first_bad is not None
+    assert report.first_bad.kind is Fault.PAIRING
+
+
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO])
+async def test_a_failed_write_fails_closed_for_good(log: Log, fault: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told that an entry is there, and no later one is taken: the kernel may have dropped the pages."""
+    opened = await log.open()
+    await opened.append({"kind": "before"})
+    real = os.fdatasync
+
+    def broken(descriptor: int) -> None:
+        raise OSError(fault, os.strerror(fault))
+
+    monkeypatch.setattr(os, "fdatasync", broken)
+    with pytest.raises(AuditUnavailableError):
+        await opened.append({"kind": "lost"})
+    monkeypatch.setattr(os, "fdatasync", real)
+    with pytest.raises(AuditUnavailableError):
+        await opened.append({"kind": "after"})
+    assert opened.failed
+    await opened.close()
+
+
+async def test_only_one_writer(log: Log) -> None:
+    """A second one on the same folder is refused, and named."""
+    opened = await log.open()
+    with pytest.raises(BlockingIOError, match="another process"):
+        await log.open()
+    await opened.close()
+
+
+async def test_an_entry_that_is_too_long_harms_nobody(log: Log) -> None:
+    """It is refused; the next one is taken."""
+    opened = await log.open()
+    with pytest.raises(ValueError, match="65535"):
+        await opened.append({"kind": "x", "text": "y" * 70_000})
+    assert (await opened.append({"kind": "x"})).index == 0
+    await opened.close()
