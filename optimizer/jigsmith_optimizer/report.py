@@ -82,15 +82,16 @@ def _curve(epochs: Sequence[Epoch]) -> str:
         for name in ("train", "validation")
     )
     marks = "".join(
-        f'<circle cx="{x(one.number):.1f}" cy="{y(getattr(one, f"{name}_loss")):.1f}" r="4" stroke="var(--{name})" '
+        f'<circle cx="{x(one.number):.1f}" cy="{y(getattr(one, f"{name}_loss")):.1f}" r="{radius}" stroke="var(--{name})" '
         f'stroke-width="2" fill="{"var(--page)" if one.verdict == "rolled_back" else f"var(--{name})"}">'
         f"<title>epoch {one.number}, {name} {getattr(one, f'{name}_loss'):.3f}, {one.verdict}</title></circle>"
         for one in epochs
-        for name in ("train", "validation")
+        for name, radius in (("train", 6.5), ("validation", 3.5))  # where both are equal, both are seen
     )
     numbers = "".join(
-        f'<text x="{x(one.number):.1f}" y="{_HEIGHT - 14}" text-anchor="middle">{one.number}</text>' for one in epochs
+        f'<text x="{x(one.number):.1f}" y="{_HEIGHT - 22}" text-anchor="middle">{one.number}</text>' for one in epochs
     )
+    numbers += f'<text x="{(_WIDTH + _LEFT) / 2}" y="{_HEIGHT - 4}" text-anchor="middle">epoch</text>'
     legend = (
         f'<text x="{_WIDTH - 330}" y="14"><tspan fill="var(--train)">● train</tspan>  '
         '<tspan fill="var(--validation)" dx="10">● validation</tspan><tspan dx="10">○ rolled back</tspan></text>'
