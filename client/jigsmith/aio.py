@@ -76,7 +76,7 @@ class AsyncClient:
         try:
             return await method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _status.from_rpc(error, self.address) from error
+            raise _status.from_rpc(error, self.address) from None
 
     async def _pages(
         self, method: Callable[..., Any], request: Any, field: str
@@ -259,7 +259,7 @@ class AsyncClient:
             async for answer in stream:
                 yield requests.batch_outcome(answer)
         except grpc.RpcError as error:
-            raise _status.from_rpc(error, self.address) from error
+            raise _status.from_rpc(error, self.address) from None
         finally:
             stream.cancel()
 

@@ -78,7 +78,7 @@ class Client:
         try:
             return method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _status.from_rpc(error, self.address) from error
+            raise _status.from_rpc(error, self.address) from None
 
     def _pages(
         self, method: Callable[..., Any], request: Any, field: str
@@ -263,7 +263,7 @@ class Client:
             for answer in stream:
                 yield requests.batch_outcome(answer)
         except grpc.RpcError as error:
-            raise _status.from_rpc(error, self.address) from error
+            raise _status.from_rpc(error, self.address) from None
         finally:
             stream.cancel()
 

@@ -6,7 +6,6 @@ import os
 import signal
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import grpc.aio
@@ -113,7 +112,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     pool = await stack.enter_async_context(
         Pool(
             backend,
-            owner=_owner(settings.data),
+            owner=sandbox_owner(node),
             size=settings.sandboxes,
             slots=slots,
             limits=limits,
@@ -211,9 +210,12 @@ async def _add_health_and_reflection(server: grpc.aio.Server) -> health_aio.Heal
     return health
 
 
-def _owner(data: Path) -> str:
-    """Return whose sandboxes these are: the data folder's, so that a restarted runtime finds what it left."""
-    return hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
+def sandbox_owner(node: str) -> str:
+    """Return whose sandboxes these are: the node's, which its data folder names, so that a restart finds what is left.
+
+    Not the folder's path: many containers have their data at the same one.
+    """
+    return hashlib.sha256(node.encode()).hexdigest()[:16]
 
 
 def _warn(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Pools of real sandboxes, one per backend that this machine has."""
 
 import hashlib
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,6 +13,8 @@ from jigsmith_sandbox.limits import shipped
 from jigsmith_sandbox.pool import Pool
 
 SANDBOX_IMAGE = "jigsmith-sandbox:dev"
+OWNER = f"conformance-{os.getpid()}"
+"""Of this run of the suite: another run on the same machine has its own sandboxes."""
 
 
 @pytest.fixture(params=["bubblewrap", "docker"])
@@ -29,7 +32,7 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
 @pytest.fixture
 async def pool(backend: Backend) -> AsyncIterator[Pool]:
     """One warm sandbox with two places."""
-    async with Pool(backend, owner="conformance", slots=2) as warm:
+    async with Pool(backend, owner=OWNER, slots=2) as warm:
         yield warm
 
 

@@ -11,7 +11,7 @@ from jigsmith_sandbox.backend import Backend
 from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.outcome import OutcomeKind
 
-from tests.conformance.conftest import call
+from tests.conformance.conftest import OWNER, call
 
 
 async def _value(pool: Pool, source: str, arguments: str = "{}") -> object:
@@ -114,10 +114,10 @@ async def test_a_fork_that_returns_too_gives_no_second_answer(pool: Pool) -> Non
 
 async def test_a_lost_sandbox_is_replaced(pool: Pool, backend: Backend) -> None:
     """Killing a sandbox from outside costs the calls in it, not the ones after."""
-    (before,) = await backend.list_sandboxes("conformance")
+    (before,) = await backend.list_sandboxes(OWNER)
     await backend.kill(before)
     while pool._connections and pool._connections[0].spec.sandbox_id == before:
         await asyncio.sleep(0.01)
     assert await _value(pool, "def f():\n return 1") == 1
-    (after,) = await backend.list_sandboxes("conformance")
+    (after,) = await backend.list_sandboxes(OWNER)
     assert after != before

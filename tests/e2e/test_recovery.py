@@ -145,13 +145,13 @@ async def test_sandboxes_of_a_killed_runtime_are_gone(new_runtime) -> None:
 
 
 async def _sandboxes(runtime) -> list[str]:
-    from jigsmith_runtime.server import _owner  # noqa: PLC0415
+    from jigsmith_runtime.server import sandbox_owner  # noqa: PLC0415
     from jigsmith_runtime.settings import IMAGE_DEFAULT  # noqa: PLC0415
     from jigsmith_sandbox.backends import choose  # noqa: PLC0415
 
     backend = await choose(runtime.backend, docker_image=IMAGE_DEFAULT)
     try:
-        return await backend.list_sandboxes(_owner(runtime.data))
+        return await backend.list_sandboxes(sandbox_owner((runtime.data / "node").read_text().strip()))
     finally:
         await backend.close()
 

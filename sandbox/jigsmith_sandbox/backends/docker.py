@@ -5,6 +5,8 @@ Its calls block, so they run in threads; they happen when sandboxes start and en
 
 import asyncio
 import json
+import os
+import socket
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -26,7 +28,8 @@ _SOCKET_HOME: Final = "/run/jigsmith"
 _WORKER: Final = f"{CODE_HOME}/jigsmith_worker"
 _API_TIMEOUT_S: Final = 30
 _DIAGNOSIS_LINES_MAX: Final = 20
-_ENGINE_ERRORS: Final = (docker.errors.DockerException, requests.exceptions.RequestException)
+_SOCKET_DEFAULT: Final = "unix:///var/run/docker.sock"
+_ENGINE_ERRORS: Final = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 
 
 class DockerBackend:
@@ -51,6 +54,7 @@ class DockerBackend:
 
         def ask() -> None:
             try:
+                _probe(os.environ.get("DOCKER_HOST") or _SOCKET_DEFAULT)
                 self._engine().ping()
                 self._engine().images.get(self._image)
             except docker.errors.ImageNotFound:
@@ -150,6 +154,14 @@ class DockerBackend:
         if self._client is not None:
             await asyncio.to_thread(self._client.close)
             self._client = None
+
+
+def _probe(url: str) -> None:
+    """Raise OSError if nobody listens at a `unix://` address: the package would leak the socket that it tried with."""
+    if url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as one:
+            one.settimeout(_API_TIMEOUT_S)
+            one.connect(url.removeprefix("unix://"))
 
 
 def _container(sandbox_id: str) -> str:
