@@ -19,6 +19,8 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from jigsmith.tlog import NoteVerifier
+from jigsmith.verify import verify_log
 from jigsmith_runtime.cli import principal_entry
 from jigsmith_runtime.identity import new_token
 from jigsmith_runtime.settings import IMAGE_DEFAULT
@@ -164,11 +166,15 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def runtime(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    """Give a runtime that runs; the same one for all tests of a backend."""
+    """Give a runtime that runs; the same one for all tests of a backend. Whatever they did, its log verifies in the end."""
     started = Runtime(backend, tmp_path_factory.mktemp(f"runtime-{backend}"))
     started.start()
     yield started
-    started.stop()
+    assert started.stop() == 0
+    report = verify_log(started.data / "audit", NoteVerifier.parse((started.data / "audit-key.pub").read_text()))
+    assert report.ok, report.first_bad
+    assert report.open == 0
+    assert report.unsigned == 0
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class BubblewrapBackend:
         for source, target in files.mounts:
             command += ["--ro-bind", str(source), target]
         command += ["--ro-bind", str(spec.socket_directory), _SOCKET_HOME, "--proc", "/proc", "--dev", "/dev"]
-        command += ["--remount-ro", "/", "--chdir", "/tmp", "--seccomp", str(filter_descriptor)]  # noqa: S108
+        command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--seccomp", str(filter_descriptor)]  # noqa: S108
         command += [files.python, "-I", "-S", _WORKER, f"{_SOCKET_HOME}/worker.sock", spec.owner, spec.sandbox_id]
         return command
 
