@@ -7,6 +7,7 @@ by their UTF-16 code units; text is UTF-8 with the escapes of RFC 8785, section 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 
 JsonValue = None | bool | int | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 """What has a canonical form here."""
@@ -54,7 +55,7 @@ def _write(value: JsonValue, parts: list[str], depth: int) -> None:
     if value is None or isinstance(value, bool):
         parts.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, str):
-        parts.append(json.dumps(str(value), ensure_ascii=False))
+        parts.append(encode_basestring(str(value)))
     elif isinstance(value, int):
         parts.append(int.__repr__(value))
     elif isinstance(value, Mapping):
@@ -72,7 +73,7 @@ def _write(value: JsonValue, parts: list[str], depth: int) -> None:
 def _write_object(value: Mapping[str, JsonValue], parts: list[str], depth: int) -> None:
     parts.append("{")
     for index, key in enumerate(sorted(value, key=_utf16)):
-        parts.append(("," if index else "") + json.dumps(str(key), ensure_ascii=False) + ":")
+        parts.append(("," if index else "") + encode_basestring(str(key)) + ":")
         _write(value[key], parts, depth - 1)
     parts.append("}")
 

@@ -37,7 +37,9 @@ class Limits:
 
     def as_dict(self) -> dict[str, int]:
         """Return the limits by name."""
-        return dataclasses.asdict(self)
+        return {
+            name: getattr(self, name) for name in _NAMES
+        }  # dataclasses.asdict copies deeply, on the way of each call
 
     def replace(self, **changes: int) -> Self:
         """Return a copy with some limits changed. Raises LimitError."""
@@ -47,6 +49,9 @@ class Limits:
         """Return the names of the limits that are above the ceiling's."""
         most = ceiling.as_dict()
         return [name for name, value in self.as_dict().items() if value > most[name]]
+
+
+_NAMES = tuple(field.name for field in dataclasses.fields(Limits))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 All entries that queue up while the last fdatasync runs go out together in the next one. A failed write or sync is never
 tried again, because the kernel may have dropped the pages: the log is marked failed, and with it everything that needs it.
+
+Leaf hashes and checkpoint follow from the entries. They are written once those who wait for the entries know that these are
+durable, so they cost nobody time; `signed` waits for them.
 """
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from jigsmith import canonical
 from jigsmith.canonical import JsonValue
@@ -19,6 +21,9 @@ from jigsmith.tlog import Checkpoint, NoteError, NoteSigner, Tree, inclusion_pro
 
 from jigsmith_runtime.audit.storage import LogStorage
 from jigsmith_runtime.errors import AuditUnavailableError
+
+_UNSIGNED_MAX: Final = 1_024
+"""Entries that may be durable without a checkpoint while more keep coming."""
 
 
 class LogCorruptError(Exception):
@@ -55,10 +60,11 @@ class AuditLog:
         self.origin = signer.verifier.name
         self._tree = Tree()
         self._leaves: list[bytes] = []
-        self._checkpoint = ""
+        self._signed = (0, "")  # size and checkpoint, replaced together: the writing thread does it
         self._open_calls: list[OpenCall] = []
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
+        self._published = asyncio.Event()
         self._failure: str | None = None
         self._closing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
@@ -92,7 +98,16 @@ class AuditLog:
 
     def checkpoint(self) -> str:
         """Return the newest signed checkpoint."""
-        return self._checkpoint
+        return self._signed[1]
+
+    async def signed(self) -> None:
+        """Return when a checkpoint covers all entries that are durable now. Raises AuditUnavailableError."""
+        wanted = self.size
+        while self._signed[0] < wanted:
+            if self._failure is not None:
+                raise AuditUnavailableError(f"the audit log takes no entries: {self._failure}")
+            self._published.clear()
+            await self._published.wait()
 
     def open_calls(self) -> list[OpenCall]:
         """Return the calls that a crash left open, as found when the log was opened."""
@@ -123,12 +138,12 @@ class AuditLog:
             position += len(entries)
         return found
 
-    def inclusion_proof(self, index: int) -> tuple[int, list[bytes]]:
-        """Return (tree size, proof) for the newest checkpoint. Raises IndexError if the entry is not in it."""
-        size = self.size
+    def inclusion_proof(self, index: int) -> tuple[int, list[bytes], str]:
+        """Return (tree size, proof, checkpoint) for the newest checkpoint. Raises IndexError if the entry is not in it."""
+        size, note = self._signed
         if not 0 <= index < size:
             raise IndexError(f"the log has {size} entries; there is no entry {index}")
-        return size, inclusion_proof(self._leaves[:size], index)
+        return size, inclusion_proof(self._leaves[:size], index), note
 
     async def close(self) -> None:
         """Make durable what waits, then stop."""
@@ -149,15 +164,19 @@ class AuditLog:
             batch, self._waiting = self._waiting, []
             if not batch:
                 continue
+            first = self.size
             try:
-                await loop.run_in_executor(self._thread, functools.partial(self._commit, [data for data, _ in batch]))
+                await loop.run_in_executor(self._thread, self._commit, [data for data, _ in batch])
+                for index, (_, durable) in enumerate(batch, first):
+                    if not durable.done():
+                        durable.set_result(Receipt(self.origin, index, self._leaves[index]))
+                if not self._waiting or self.size - self._signed[0] >= _UNSIGNED_MAX:
+                    await loop.run_in_executor(self._thread, self._publish)
             except OSError as error:
                 self._fail(batch, f"{error.strerror} (errno {error.errno})")
                 return
-            first = self.size - len(batch)
-            for index, (_, durable) in enumerate(batch, first):
-                if not durable.done():
-                    durable.set_result(Receipt(self.origin, index, self._leaves[index]))
+            finally:
+                self._published.set()
 
     def _fail(self, batch: list[_Waiting], reason: str) -> None:
         self._failure = reason
@@ -169,8 +188,12 @@ class AuditLog:
 
     def _commit(self, entries: list[bytes]) -> None:
         leaves = [leaf_hash(entry) for entry in entries]
-        self._storage.append(self.size, entries, leaves)
+        self._storage.append(self.size, entries)
         self._grow(leaves)
+
+    def _publish(self) -> None:
+        unsigned = self._signed[0]
+        self._storage.append_hashes(unsigned, self._leaves[unsigned:])
         self._sign()
 
     def _grow(self, leaves: list[bytes]) -> None:
@@ -181,7 +204,7 @@ class AuditLog:
     def _sign(self) -> None:
         note = self._signer.sign(Checkpoint(self.origin, self._tree.size, self._tree.root()).text())
         self._storage.write_checkpoint(note)
-        self._checkpoint = note
+        self._signed = (self._tree.size, note)
 
     # --- recovery
 
@@ -200,7 +223,7 @@ class AuditLog:
         if note is None or self.size > signed.size:
             self._sign()
         else:
-            self._checkpoint = note
+            self._signed = (signed.size, note)
         self._open_calls = self._find_open_calls()
 
     def _opened(self, note: str) -> Checkpoint:

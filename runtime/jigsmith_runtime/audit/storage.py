@@ -43,8 +43,8 @@ class LogStorage:
             if descriptor >= 0:
                 os.close(descriptor)
 
-    def append(self, size: int, entries: Sequence[bytes], hashes: Sequence[bytes]) -> None:
-        """Make entries durable behind the `size` that are there, then note their leaf hashes."""
+    def append(self, size: int, entries: Sequence[bytes]) -> None:
+        """Make entries durable behind the `size` that are there."""
         done = 0
         while done < len(entries):
             number, used = divmod(size + done, tiles.WIDTH)
@@ -52,7 +52,6 @@ class LogStorage:
             self._open_bundle(number)
             _write_all(self._bundle, b"".join(map(tiles.pack, entries[done : done + count])))
             os.fdatasync(self._bundle)
-            self.append_hashes(size + done, hashes[done : done + count])
             done += count
 
     def _open_bundle(self, number: int) -> None:

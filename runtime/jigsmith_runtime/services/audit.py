@@ -40,22 +40,24 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         return audit_pb2.ListAuditEntriesResponse(audit_entries=found, next_page_token=pages.token(of, following))
 
     async def GetCheckpoint(self, _request: audit_pb2.GetCheckpointRequest, _context: Context) -> audit_pb2.Checkpoint:
-        """Return the newest signed checkpoint."""
+        """Return a signed checkpoint that covers everything acknowledged before."""
+        await self._log.signed()
         return audit_pb2.Checkpoint(note=self._log.checkpoint())
 
     async def GetInclusionProof(
         self, request: audit_pb2.GetInclusionProofRequest, _context: Context
     ) -> audit_pb2.InclusionProof:
         """Return the proof that an entry is in the log."""
+        await self._log.signed()
         try:
-            size, hashes = self._log.inclusion_proof(request.index)
+            size, hashes, note = self._log.inclusion_proof(request.index)
         except IndexError:
             raise NotFoundError(f"audit entry {request.index}") from None
         return audit_pb2.InclusionProof(
             index=request.index,
             tree_size=size,
             hashes=hashes,
-            checkpoint=audit_pb2.Checkpoint(note=self._log.checkpoint()),
+            checkpoint=audit_pb2.Checkpoint(note=note),
         )
 
     def _page(self, start: int, limit: int, invocation: str) -> tuple[list[audit_pb2.AuditEntry], int | None]:

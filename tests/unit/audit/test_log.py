@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from jigsmith.tlog import NoteVerifier, leaf_hash, root_from_inclusion, tiles
+from jigsmith.tlog import Checkpoint, NoteVerifier, leaf_hash, root_from_inclusion, tiles
 from jigsmith.verify import Fault, verify_log
 from jigsmith_runtime.audit import AuditLog, LogCorruptError, load_or_create_signer
 from jigsmith_runtime.audit.entries import EntryWriter
@@ -107,12 +107,12 @@ async def test_appends_from_many_tasks_share_commits_and_keep_their_places(log: 
         ((index, data),) = opened.read(receipt.index, 1)
         assert (index, json.loads(data)["n"]) == (receipt.index, n)
         assert leaf_hash(data) == receipt.leaf_hash
-    size, proof = opened.inclusion_proof(700)
+    await opened.signed()
+    size, proof, note = opened.inclusion_proof(700)
     ((_, data),) = opened.read(700, 1)
-    note = log.signer.verifier.open(opened.checkpoint())
-    from jigsmith.tlog import Checkpoint  # noqa: PLC0415
-
-    assert root_from_inclusion(leaf_hash(data), 700, size, proof) == Checkpoint.parse(note).root
+    signed = Checkpoint.parse(log.signer.verifier.open(note))
+    assert signed.size == size == 1_000
+    assert root_from_inclusion(leaf_hash(data), 700, size, proof) == signed.root
     await opened.close()
 
 
