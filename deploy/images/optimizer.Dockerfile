@@ -3,7 +3,7 @@ ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE}
 COPY site-packages /opt/jigsmith
 ENV PYTHONPATH=/opt/jigsmith PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-RUN python3 -m compileall -q /opt/jigsmith && mkdir /work && chown 10001:10001 /work
+RUN python3 -m compileall -q /opt/jigsmith && mkdir /training && chown 10001:10001 /training
 USER 10001:10001
-WORKDIR /work
+WORKDIR /training
 ENTRYPOINT ["python3", "-m", "jigsmith_optimizer"]

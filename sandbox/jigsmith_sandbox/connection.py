@@ -267,46 +267,70 @@ def _kind_of_exit(header: frames.Header, cpu_ms_max: int) -> OutcomeKind:
 
 
 def _answered(data: bytes, measured: dict[str, Any]) -> Outcome:
-    buffer = frames.FrameBuffer()
-    buffer.feed(data)
     try:
-        frame = buffer.next()
-        kind = OutcomeKind(frame[0]["kind"]) if frame else OutcomeKind.DIED
+        claims, body = _frame(data)
+        kind = OutcomeKind(claims["kind"])
+        refusals = _refusals(claims)
     except (frames.FrameError, KeyError, ValueError, TypeError):
+        kind = OutcomeKind.DIED
+    if kind in (OutcomeKind.CANCELLED, OutcomeKind.DIED):  # neither is the child's to say
         return Outcome(OutcomeKind.DIED, message="the process answered with something that is no answer", **measured)
-    if frame is None or kind in (OutcomeKind.CANCELLED, OutcomeKind.DIED):
-        return Outcome(OutcomeKind.DIED, message="the process answered with something that is no answer", **measured)
-    claims, body = frame
     if kind is OutcomeKind.RETURNED:
         try:
             return Outcome(kind, result_json=body.decode(), **measured)
         except UnicodeDecodeError:
             return Outcome(OutcomeKind.NOT_SERIALIZABLE, message="the result is not UTF-8", **measured)
-    message = "; ".join(f"line {r.line}: {r.construct}" for r in _refusals(claims)) or str(claims.get("message", ""))
+    message = "; ".join(f"line {one.line}: {one.construct}" for one in refusals) or claims.get("message", "")
     return Outcome(
         kind,
-        exception_type=str(claims.get("exception_type", ""))[:200],
-        message=message[:MESSAGE_CHARS_MAX],
-        traceback=str(claims.get("traceback", ""))[:TRACEBACK_CHARS_MAX],
+        exception_type=_text(claims.get("exception_type", ""), _NAME_CHARS_MAX),
+        message=_text(message, MESSAGE_CHARS_MAX),
+        traceback=_text(claims.get("traceback", ""), TRACEBACK_CHARS_MAX),
         **measured,
     )
 
 
+_NAME_CHARS_MAX: Final = 200
+_REFUSALS_MAX: Final = 32
+_POSITION_MAX: Final = 1 << 20
+
+
+def _frame(data: bytes) -> tuple[frames.Header, bytes]:
+    buffer = frames.FrameBuffer()
+    buffer.feed(data)
+    frame = buffer.next()
+    if frame is None:
+        raise frames.FrameError("half a frame")
+    return frame
+
+
+def _text(claimed: object, chars_max: int) -> str:
+    """Return what a child claims as bounded text that can be written as UTF-8: JSON may carry lone surrogates."""
+    return str(claimed)[:chars_max].encode("utf-8", "replace").decode()
+
+
 def _refusals(claims: frames.Header) -> tuple[Refusal, ...]:
-    found = claims.get("refusals")
-    if not isinstance(found, list):
-        return ()
-    return tuple(Refusal(int(line), int(column), str(what), str(advice)) for line, column, what, advice in found)
+    """Return the refusals that a child claims. Raises TypeError or ValueError if they are none."""
+    return tuple(
+        Refusal(_position(line), _position(column), _text(what, MESSAGE_CHARS_MAX), _text(advice, MESSAGE_CHARS_MAX))
+        for line, column, what, advice in claims.get("refusals", [])[:_REFUSALS_MAX]
+    )
+
+
+def _position(claimed: object) -> int:
+    if type(claimed) is not int or not 0 <= claimed <= _POSITION_MAX:
+        raise ValueError("a position in a source is a small number")
+    return claimed
 
 
 def _verdict(header: frames.Header, body: bytes) -> PolicyVerdict:
     outcome = _outcome(header, body, 0)
     if outcome.kind is OutcomeKind.RETURNED:
         return PolicyVerdict(accepted=True)
-    buffer = frames.FrameBuffer()
-    buffer.feed(body[header["output_bytes"] :])
-    frame = buffer.next() if header["end"] == End.ANSWERED.value else None
-    refusals = _refusals(frame[0]) if frame else ()
+    refusals: tuple[Refusal, ...] = ()
+    if header["end"] == End.ANSWERED.value:
+        with contextlib.suppress(frames.FrameError, TypeError, ValueError):
+            refusals = _refusals(_frame(body[header["output_bytes"] :])[0])
     if not refusals:
         refusals = (Refusal(0, 0, "source that cannot be compiled within its limits", "simplify it"),)
     return PolicyVerdict(accepted=False, refusals=refusals)

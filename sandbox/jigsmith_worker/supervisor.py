@@ -26,6 +26,7 @@ _COMPILE_LIMITS: Final = {"memory_bytes": 1 << 29, "cpu_ms": 5_000, "processes":
 _COMPILE_WALL_MS: Final = 5_000
 _COMPILE_OUTPUT_BYTES: Final = 4_096
 _CODE_BYTES_MAX: Final = 4 * 1024 * 1024
+_REFILL_DELAY_NS: Final = 4_000_000
 
 
 @dataclass(slots=True)
@@ -78,6 +79,8 @@ class Supervisor:
         self._code: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._next_token = 1
         self._greeted = False
+        self._refill_ns: int | None = None
+        """When to fork ahead again. Not at once: whoever got the answer has work to do first, on the same processors."""
         self._epoll = select.epoll()
         self._readers: dict[int, Callable[[], None]] = {}
         self._read(host.fileno(), self._from_host)
@@ -93,6 +96,7 @@ class Supervisor:
                 if event & ~select.EPOLLOUT and descriptor in self._readers:
                     self._readers[descriptor]()
             self._end_overdue()
+            self._refill_if_due()
 
     def _read(self, descriptor: int, reader: Callable[[], None]) -> None:
         self._readers[descriptor] = reader
@@ -163,6 +167,15 @@ class Supervisor:
         idle = sum(1 for one in self._children.values() if one.job is None and one.temp_bytes == self._temp_bytes)
         for _ in range(idle, self._spares):
             self._fork(self._temp_bytes)
+
+    def _refill_if_due(self) -> None:
+        """Fork ahead when the delay is over, or as soon as less than half of the spares are left."""
+        if self._refill_ns is None:
+            return
+        idle = sum(one.job is None and one.exit is None for one in self._children.values())
+        if 2 * idle < self._spares or self._waiting or time.monotonic_ns() >= self._refill_ns:
+            self._refill_ns = None
+            self._refill()
 
     def _dispatch(self) -> None:
         idle = [one for one in self._children.values() if one.job is None and one.exit is None and one.end is None]
@@ -318,7 +331,8 @@ class Supervisor:
         else:
             self._done(one, one.job)
         self._dispatch()
-        self._refill()
+        if self._refill_ns is None:
+            self._refill_ns = time.monotonic_ns() + _REFILL_DELAY_NS
 
     def _compiled(self, one: _Child, job: _Job) -> None:
         """Keep the code and run it, or pass the refusal on. A child that runs user code never gets here."""
@@ -361,6 +375,8 @@ class Supervisor:
 
     def _timeout_s(self) -> float | None:
         running = [one.deadline_ns for one in self._children.values() if one.job and one.end is None]
+        if self._refill_ns is not None:
+            running.append(self._refill_ns)
         return max(0.0, (min(running) - time.monotonic_ns()) / 1e9 + 0.0005) if running else None
 
     def _end_overdue(self) -> None:

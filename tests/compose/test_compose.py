@@ -89,7 +89,7 @@ def test_one_training_step_and_one_call(deployment: Deployment) -> None:
     splits = [f"--{name}=/tasks/{name}.jsonl" for name in ("train", "validation", "test")]
     token = "--token-file=/secrets/optimizer.token"
     done = deployment.compose(
-        "run", "--rm", "optimizer", "train", "--set=tables", *splits, "--out=/work/run", "--epochs=2", token
+        "run", "--rm", "optimizer", "train", "--set=tables", *splits, "--out=/training/run", "--epochs=2", token
     )
     assert done.returncode == 0, done.stdout + done.stderr + deployment.compose("logs", "runtime").stdout
     assert "accepted" in done.stdout
