@@ -1,14 +1,17 @@
-"""`jigsmith-runtime`: start a runtime, make tokens."""
+"""`jigsmith-runtime`: start a runtime, check what its sandboxes guarantee, make tokens."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import typer
 from jigsmith_sandbox.backend import PolicyMode
-from jigsmith_sandbox.backends import BackendName
+from jigsmith_sandbox.backends import BackendName, choose
 from jigsmith_sandbox.errors import SandboxError
+from jigsmith_sandbox.pool import Pool
+from jigsmith_sandbox.self_check import self_check
 
 from jigsmith_runtime import logs, server
 from jigsmith_runtime.audit import LogCorruptError
@@ -126,6 +129,45 @@ def serve(
         structlog.get_logger(__name__).error("runtime.unusable", error=str(error), kind=type(error).__name__)
         typer.echo(f"jigsmith-runtime: {error}", err=True)
         raise typer.Exit(EXIT_UNUSABLE) from None
+
+
+@app.command()
+def check(
+    *,
+    backend: Annotated[BackendName, typer.Option(envvar="JIGSMITH_BACKEND", help="As for serve.")] = "auto",
+    sandbox_image: Annotated[
+        str, typer.Option(envvar="JIGSMITH_SANDBOX_IMAGE", help="Image of Docker sandboxes.")
+    ] = IMAGE_DEFAULT,
+    launcher: Annotated[
+        Path | None, typer.Option(envvar="JIGSMITH_LAUNCHER", help="Socket of a jigsmith-sandbox-launcher.")
+    ] = None,
+    sockets: Annotated[
+        Path | None, typer.Option(envvar="JIGSMITH_SOCKETS", help="Folder for the sandboxes' sockets.")
+    ] = None,
+) -> None:
+    """Try on this machine what sandboxes promise, and say which promises are kept. Exit code 3 if one is not.
+
+    Example: jigsmith-runtime check --backend bubblewrap
+    """
+    try:
+        all_kept = asyncio.run(_check(backend, sandbox_image, launcher, sockets))
+    except SandboxError as error:
+        typer.echo(f"jigsmith-runtime: {error}", err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from None
+    if not all_kept:
+        raise typer.Exit(EXIT_UNUSABLE)
+
+
+async def _check(backend: BackendName, image: str, launcher: Path | None, sockets: Path | None) -> bool:
+    chosen = await choose(backend, docker_image=image, launcher=launcher)
+    all_kept = True
+    async with Pool(chosen, owner=f"check-{os.getpid()}", slots=1, sockets=sockets) as pool:
+        typer.echo(f"what {chosen.name} sandboxes guarantee here, with the policy layer switched off:")
+        async for finding in self_check(pool):
+            all_kept = all_kept and finding.kept
+            said = f" ({finding.said!a})" if finding.said else ""  # hostile text: ASCII only
+            typer.echo(f"  {'kept  ' if finding.kept else 'BROKEN'} {finding.promise}{said}")
+    return all_kept
 
 
 @app.command()

@@ -1,0 +1,49 @@
+"""`jigsmith-runtime check`: what an operator reads before trusting a machine."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jigsmith_sandbox.backend import Outcome
+from jigsmith_sandbox.self_check import PROMISES, judge
+from jigsmith_worker.outcome import OutcomeKind
+
+
+def test_every_promise_is_kept_here(backend: str) -> None:
+    """Each is named, and the program ends well."""
+    command = [Path(sys.executable).parent / "jigsmith-runtime", "check", "--backend", backend]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert backend in lines[0]
+    assert [line.split(maxsplit=1)[0] for line in lines[1:]] == ["kept"] * len(PROMISES)
+
+
+def test_a_backend_that_is_not_there_is_said_so() -> None:
+    """No fall-back to a weaker one."""
+    command = [Path(sys.executable).parent / "jigsmith-runtime", "check", "--backend", "docker"]
+    environment = os.environ | {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "no Docker engine answers" in done.stderr) == (3, True)
+
+
+LEAKS = {
+    "no socket of any family": Outcome(OutcomeKind.RETURNED, result_json="[2]"),
+    "no file of the host": Outcome(OutcomeKind.RETURNED, result_json="true"),
+    "no other process is seen or reached": Outcome(OutcomeKind.RETURNED, result_json='[7, ["1"]]'),
+    "and the next one finds none of them": Outcome(OutcomeKind.RETURNED, result_json="true"),
+    "becoming root ends the call": Outcome(OutcomeKind.RETURNED, result_json="null"),
+    "memory is limited": Outcome(OutcomeKind.RETURNED, result_json="1073741824"),
+    "the policy gate refuses": Outcome(OutcomeKind.RETURNED, result_json="null"),
+}
+
+
+@pytest.mark.parametrize("text", LEAKS)
+def test_a_promise_that_is_broken_is_called_so(text: str) -> None:
+    """What a leaking sandbox would answer does not pass for a kept promise."""
+    (promise,) = [one for one in PROMISES if one.text == text]
+    finding = judge(promise, LEAKS[text])
+    assert not finding.kept
+    assert finding.said
