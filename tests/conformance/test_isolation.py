@@ -32,15 +32,35 @@ MARKS = {
         "signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN",
     ),
     "a background process": ("os.fork() or time.sleep(60)", "os.getpid() != 1"),
+    "a random state": ("random.seed(7)", "random.random() == 0.32383276483316237"),
+    "a decimal context": ("decimal.getcontext().prec = 3", "decimal.getcontext().prec == 3"),
+    "a recursion limit": ("sys.setrecursionlimit(77)", "sys.getrecursionlimit() == 77"),
+    "a hook at exit": ("atexit.register(print)", "atexit._ncallbacks() > 0"),
+    "a trace function": ("sys.settrace(lambda *a: None)", "sys.gettrace() is not None"),
+    "a module of its own": ("sys.modules['mark'] = json", "'mark' in sys.modules"),
+    "a path of its own": ("sys.path.insert(0, '/tmp')", "'/tmp' in sys.path"),
+    "a timer": ("signal.setitimer(signal.ITIMER_REAL, 50)", "signal.getitimer(signal.ITIMER_REAL)[0] > 0"),
+    "a blocked signal": (
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])",
+        "signal.SIGUSR2 in signal.pthread_sigmask(signal.SIG_BLOCK, [])",
+    ),
+    "a lowered limit": (
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))",
+        "resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 32",
+    ),
+    "a child's exit to wait for": ("os.fork() or os._exit(0)", "_has_child()"),
     "an open descriptor": ("os.open('/tmp/x', os.O_CREAT)", "bool(set(range(4, 64)) & set(_open()))"),
 }
-PRELUDE = """import builtins, json, os, signal, time
+PRELUDE = """import atexit, builtins, decimal, json, os, random, resource, signal, sys, time
 def _open():
     found = []
     for n in range(64):
         try: os.fstat(n); found.append(n)
         except OSError: pass
     return found
+def _has_child():
+    try: os.waitpid(-1, os.WNOHANG); return True
+    except ChildProcessError: return False
 """
 
 
@@ -53,6 +73,14 @@ async def test_nothing_survives_a_call(pool: Pool, name: str) -> None:
     await _value(pool, f"{PRELUDE}\ndef f():\n {make}\n return True")
     for _ in range(6):  # more calls than there are children forked ahead
         assert await _value(pool, f"{PRELUDE}\ndef f():\n return bool({probe})") is False
+
+
+async def test_children_forked_ahead_do_not_share_their_randomness(pool: Pool) -> None:
+    """Each call draws its own numbers and identifiers."""
+    source = "import os, random, uuid\ndef f():\n return [random.random(), str(uuid.uuid4()), os.urandom(8).hex()]"
+    drawn = [await _value(pool, source) for _ in range(8)]
+    for position in range(3):
+        assert len({one[position] for one in drawn}) == 8  # type: ignore[index]
 
 
 async def test_there_is_no_host_file_and_no_secret(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
