@@ -6,8 +6,8 @@ by their UTF-16 code units; text is UTF-8 with the escapes of RFC 8785, section 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from json.encoder import encode_basestring
+from collections.abc import Iterable, Mapping, Sequence
+from json.encoder import encode_basestring as _quoted  # the interpreter's C function, where there is one
 
 JsonValue = None | bool | int | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 """What has a canonical form here."""
@@ -52,10 +52,10 @@ def _refuse(text: str) -> JsonValue:
 def _write(value: JsonValue, parts: list[str], depth: int) -> None:
     if depth == 0:
         raise CanonicalError(f"nested deeper than {DEPTH_MAX}")
-    if value is None or isinstance(value, bool):
+    if isinstance(value, str):
+        parts.append(_quoted(str(value)))
+    elif value is None or isinstance(value, bool):
         parts.append({None: "null", True: "true", False: "false"}[value])
-    elif isinstance(value, str):
-        parts.append(encode_basestring(str(value)))
     elif isinstance(value, int):
         parts.append(int.__repr__(value))
     elif isinstance(value, Mapping):
@@ -72,10 +72,22 @@ def _write(value: JsonValue, parts: list[str], depth: int) -> None:
 
 def _write_object(value: Mapping[str, JsonValue], parts: list[str], depth: int) -> None:
     parts.append("{")
-    for index, key in enumerate(sorted(value, key=_utf16)):
-        parts.append(("," if index else "") + encode_basestring(str(key)) + ":")
+    comma = ""
+    for key in _sorted(value):
+        parts.append(f"{comma}{_quoted(str(key))}:")
         _write(value[key], parts, depth - 1)
+        comma = ","
     parts.append("}")
+
+
+def _sorted(keys: Iterable[str]) -> list[str]:
+    """Sort by UTF-16 code units, which is the order of ASCII text anyway."""
+    try:
+        if "".join(keys).isascii():
+            return sorted(keys)
+    except TypeError:  # a key that is no text; `_utf16` says which
+        pass
+    return sorted(keys, key=_utf16)
 
 
 def _utf16(key: str) -> bytes:

@@ -58,6 +58,11 @@ class Lane:
             return 0.0
         return (len(self._waiting) + 1) * self._stay_s / self._concurrency
 
+    @property
+    def running(self) -> int:
+        """How many places are taken."""
+        return self._concurrency - self._free
+
     async def enter(self, deadline: float | None) -> "Place":
         """Wait for a place and hold it until it is left. `deadline` is in the loop's time.
 

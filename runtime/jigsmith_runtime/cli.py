@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import structlog
 import typer
+import uvloop
 from jigsmith_sandbox.backend import PolicyMode
 from jigsmith_sandbox.backends import BackendName, choose
 from jigsmith_sandbox.errors import SandboxError
@@ -90,9 +91,19 @@ def serve(
     policy: Annotated[
         PolicyMode, typer.Option(envvar="JIGSMITH_POLICY", help="off: do not check sources. Logged and audited.")
     ] = "restricted",
+    profiles: Annotated[
+        Path | None,
+        typer.Option(envvar="JIGSMITH_PROFILES", help="TOML file of kinds of sandboxes, instead of the shipped one."),
+    ] = None,
     sandboxes: Annotated[
-        int, typer.Option(envvar="JIGSMITH_SANDBOXES", min=1, max=64, help="Sandboxes kept warm.")
-    ] = 2,
+        int | None,
+        typer.Option(
+            envvar="JIGSMITH_SANDBOXES",
+            min=1,
+            max=64,
+            help="Sandboxes of the profile python; default: as profiles say.",
+        ),
+    ] = None,
     concurrency: Annotated[
         int, typer.Option(envvar="JIGSMITH_CONCURRENCY", min=1, max=256, help="Calls that each lane runs at a time.")
     ] = 4,
@@ -119,12 +130,13 @@ def serve(
             principals=principals,
             dev=dev,
             policy=policy,
+            profiles=profiles,
             sandboxes=sandboxes,
             concurrency=concurrency,
             max_waiting=max_waiting,
             log_format=log_format,
         )
-        asyncio.run(server.serve(settings))
+        uvloop.run(server.serve(settings))
     except _EXPECTED as error:
         structlog.get_logger(__name__).error("runtime.unusable", error=str(error), kind=type(error).__name__)
         typer.echo(f"jigsmith-runtime: {error}", err=True)

@@ -6,7 +6,7 @@ nobody cancels; a caller who goes away stops the sandbox only.
 
 import asyncio
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -31,13 +31,15 @@ from jigsmith_runtime.errors import (
 )
 from jigsmith_runtime.identity import Principal
 from jigsmith_runtime.json_text import JsonTextError, parse
+from jigsmith_runtime.model import FunctionVersion
 from jigsmith_runtime.outcomes import fault_of, time_limit
 from jigsmith_runtime.schemas import load
 from jigsmith_runtime.targets import Resolution, Targets
 
-ARGUMENTS_BYTES_MAX: Final = 1_048_576
 _DEADLINE_MARGIN_S: Final = 0.1
 """A caller who goes away this close to the deadline went because of it: its clock and ours do not tick together."""
+
+_LIMITS_REMEMBERED_MAX: Final = 4_096
 
 _UNMEASURED: Final = Outcome(OutcomeKind.CANCELLED)
 """In place of an outcome, when the sandbox did not say how the run ended."""
@@ -121,11 +123,13 @@ class Executor:
         self._targets = targets
         self._limits = limits
         self._policy = policy
+        self._limits_of: dict[str, Limits] = {}
 
     async def prepare(self, request: Request) -> Resolution:
         """Check name, rights and arguments. Raises what `execute` raises before anything is run."""
         resolution = await self._targets.resolve(request.target, request.principal)
-        check_arguments(resolution.version.definition.parameters_json, request.arguments_json)
+        limits = self._chosen_limits(resolution.version)
+        check_arguments(resolution.version.definition.parameters_json, request.arguments_json, limits.arguments_bytes)
         return resolution
 
     async def execute(self, request: Request, stop: Stop) -> Answer:
@@ -142,7 +146,8 @@ class Executor:
     async def _between_entries(self, request: Request, resolution: Resolution, stop: Stop, queued_us: int) -> Answer:
         """Log, run, log. No `await` may come between the caller's check of the resolution and the append."""
         version, invocation = resolution.version, InvocationName(uuid.uuid4().hex)
-        limits = self._effective_limits(version.definition.limits, request.deadline)
+        limits = self._effective_limits(version, request.deadline)
+        alone = sum(lane.running for lane in self._lanes.values()) == 1
         accepted = await self._log.append(
             self._entries.call_accepted(
                 request.principal.name,
@@ -154,7 +159,8 @@ class Executor:
                 limits=limits.as_dict(),
                 backend=self._pool.backend.name,
                 policy=self._policy,
-            )
+            ),
+            alone=alone,
         )
         call = Call(
             source=version.definition.source,
@@ -177,8 +183,11 @@ class Executor:
                 wall_us=outcome.wall_us,
                 cpu_us=outcome.cpu_us,
                 memory_peak_bytes=outcome.memory_peak_bytes,
-            )
+            ),
+            alone=alone,
         )
+        if outcome.gone is not None:
+            await outcome.gone  # while the entry was being written: a call that has ended has left nothing behind
         if fault is not None:
             fault.ran = True
             fault.metadata |= {"invocation": str(invocation), "log_index": str(receipt.index)}
@@ -202,7 +211,7 @@ class Executor:
         """Run a call in a sandbox. Returns what was measured, and what went wrong; raises nothing."""
         try:
             outcome = await stop.guard(self._pool.run(call))
-            return outcome, fault_of(outcome, returns_json)
+            return outcome, fault_of(outcome, returns_json, result_depth=call.limits.result_depth)
         except RunCancelledError as gone:
             late = deadline is not None and asyncio.get_running_loop().time() > deadline - _DEADLINE_MARGIN_S
             return _UNMEASURED, time_limit("the deadline passed") if late else gone
@@ -212,20 +221,30 @@ class Executor:
             _log.exception("execution.failed", version_digest=call.version_digest)
             return _UNMEASURED, InternalError("the runtime failed while the function ran")
 
-    def _effective_limits(self, chosen: Mapping[str, int], deadline: float | None) -> Limits:
-        most = self._limits.ceiling.as_dict()
-        wanted = self._limits.default.as_dict() | dict(chosen)
-        limits = Limits(**{name: min(value, most[name]) for name, value in wanted.items()})
+    def _chosen_limits(self, version: FunctionVersion) -> Limits:
+        """Return the limits of a version: what its author chose over the operator's defaults, under the ceiling."""
+        known = self._limits_of.get(version.digest)
+        if known is None:
+            most = self._limits.ceiling.as_dict()
+            wanted = self._limits.default.as_dict() | dict(version.definition.limits)
+            known = Limits(**{name: min(value, most[name]) for name, value in wanted.items()})
+            if len(self._limits_of) >= _LIMITS_REMEMBERED_MAX:
+                self._limits_of.clear()
+            self._limits_of[version.digest] = known
+        return known
+
+    def _effective_limits(self, version: FunctionVersion, deadline: float | None) -> Limits:
+        limits = self._chosen_limits(version)
         if deadline is None:
             return limits
         left_ms = round((deadline - asyncio.get_running_loop().time()) * 1_000)
-        return limits.replace(wall_ms=max(1, min(limits.wall_ms, left_ms)))
+        return limits if left_ms >= limits.wall_ms else limits.replace(wall_ms=max(1, left_ms))
 
 
-def check_arguments(parameters_json: str, arguments_json: str) -> None:
+def check_arguments(parameters_json: str, arguments_json: str, bytes_max: int) -> None:
     """Check arguments against a schema that was accepted before. Raises ArgumentsInvalidError."""
     try:
-        arguments = parse(arguments_json, ARGUMENTS_BYTES_MAX)
+        arguments = parse(arguments_json, bytes_max)
     except JsonTextError as error:
         raise ArgumentsInvalidError(f"the text of the arguments {error}", Violation("", str(error))) from None
     if not isinstance(arguments, dict):

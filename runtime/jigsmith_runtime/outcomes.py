@@ -6,7 +6,7 @@ from jigsmith_sandbox.backend import Outcome
 from jigsmith_worker.outcome import OutcomeKind
 
 from jigsmith_runtime.errors import Failure, Reason, RunCancelledError, RunFailedError, RuntimeFault
-from jigsmith_runtime.json_text import JsonTextError, parse
+from jigsmith_runtime.json_text import JsonTextError, nesting, parse
 from jigsmith_runtime.schemas import load
 
 RESULT_BYTES_MAX: Final = 16 * 1_048_576
@@ -19,18 +19,18 @@ _REASONS: Final = {
     OutcomeKind.MEMORY_LIMIT: (Reason.MEMORY_LIMIT, "the function reached its memory limit"),
     OutcomeKind.PROCESS_LIMIT: (Reason.PROCESS_LIMIT, "the function reached its process limit"),
     OutcomeKind.OUTPUT_LIMIT: (Reason.OUTPUT_LIMIT, "the function reached its output limit"),
-    OutcomeKind.RESULT_LIMIT: (Reason.RESULT_LIMIT, "the result is larger than its limit"),
+    OutcomeKind.RESULT_LIMIT: (Reason.RESULT_LIMIT, "the result exceeds its limit"),
     OutcomeKind.DIED: (Reason.FUNCTION_DIED, "the function's process died"),
     OutcomeKind.NOT_SERIALIZABLE: (Reason.RESULT_NOT_SERIALIZABLE, "the result is not JSON"),
 }
 
 
-def fault_of(outcome: Outcome, returns_json: str) -> RuntimeFault | None:
-    """Return what went wrong with a run, or None if it returned what its schema allows."""
+def fault_of(outcome: Outcome, returns_json: str, *, result_depth: int) -> RuntimeFault | None:
+    """Return what went wrong with a run, or None if it returned what its schema and its depth limit allow."""
     if outcome.kind is OutcomeKind.CANCELLED:
         return RunCancelledError("the call was stopped")
     if outcome.kind is OutcomeKind.RETURNED:
-        return _fault_of_result(outcome, returns_json)
+        return _fault_of_result(outcome, returns_json, result_depth)
     reason, words = _REASONS[outcome.kind]
     what = ": ".join(text for text in (words, outcome.exception_type, outcome.message) if text)
     if outcome.kind is OutcomeKind.DIED:
@@ -44,8 +44,11 @@ def time_limit(message: str) -> RunFailedError:
     return RunFailedError(Reason.TIME_LIMIT, Failure(message=message), message)
 
 
-def _fault_of_result(outcome: Outcome, returns_json: str) -> RuntimeFault | None:
+def _fault_of_result(outcome: Outcome, returns_json: str, result_depth: int) -> RuntimeFault | None:
     text = outcome.result_json or ""
+    if nesting(text, result_depth) > result_depth:
+        message = f"the result is nested deeper than {result_depth} levels"
+        return RunFailedError(Reason.RESULT_LIMIT, _failure(outcome, message), message)
     try:
         value = parse(text, RESULT_BYTES_MAX)
     except JsonTextError as error:

@@ -2,7 +2,7 @@
 
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -47,9 +47,6 @@ TASKS_MAX: Final = 128
 WORD_CHARS_MAX: Final = 128
 REASON_CHARS_MAX: Final = 4_096
 
-PACKAGES_OF_PROFILE: Final[Mapping[str, frozenset[str]]] = {"python": frozenset()}
-"""What each profile offers beyond the standard library."""
-
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -65,7 +62,12 @@ class Registration:
 
     def check_definition(self, definition: Definition) -> None:
         """Check everything but the source's meaning. Raises RequestInvalidError with all faults that were found."""
-        faults = [*_text_faults(definition), *_schema_faults(definition), *self._limit_faults(definition)]
+        faults = [
+            *_text_faults(definition),
+            *self._profile_faults(definition),
+            *_schema_faults(definition),
+            *self._limit_faults(definition),
+        ]
         if faults:
             raise RequestInvalidError(f"{faults[0].field}: {faults[0].description}", *faults)
 
@@ -75,7 +77,12 @@ class Registration:
             return
         place = await self.lane.enter(deadline)
         try:
-            verdict = await self.pool.check(definition.source, entry_point=definition.entry_point)
+            verdict = await self.pool.check(
+                definition.source,
+                entry_point=definition.entry_point,
+                digest=definition.digest(),
+                profile=definition.profile,
+            )
         except SandboxError as error:
             raise SandboxUnavailableError(f"no sandbox could check the source: {error}") from error
         finally:
@@ -144,6 +151,17 @@ class Registration:
         )
         return Decision(value, str(value.name), entry, sets.revision_insertions(value))
 
+    def _profile_faults(self, definition: Definition) -> list[Violation]:
+        profile = self.pool.profiles.get(definition.profile)
+        if profile is None:
+            known = ", ".join(sorted(self.pool.profiles))
+            return [Violation("function_version.profile", f"is not one of: {known}")]
+        missing = sorted(set(definition.packages) - set(profile.packages))
+        return [
+            Violation("function_version.packages", f"{name[:64]!r} is not in the profile {definition.profile}")
+            for name in missing[:1]
+        ]
+
     def _limit_faults(self, definition: Definition) -> list[Violation]:
         most = self.limits.ceiling.as_dict()
         return [
@@ -164,14 +182,6 @@ def _text_faults(definition: Definition) -> list[Violation]:
     entry_point = definition.entry_point
     if not _IDENTIFIER.fullmatch(entry_point) or keyword.iskeyword(entry_point):
         found.append(Violation("function_version.entry_point", "must be an ASCII Python identifier"))
-    offered = PACKAGES_OF_PROFILE.get(definition.profile)
-    if offered is None:
-        known = ", ".join(sorted(PACKAGES_OF_PROFILE))
-        found.append(Violation("function_version.profile", f"is not one of: {known}"))
-    elif missing := sorted(set(definition.packages) - offered):
-        found.append(
-            Violation("function_version.packages", f"{missing[0][:64]!r} is not in the profile {definition.profile}")
-        )
     return found
 
 

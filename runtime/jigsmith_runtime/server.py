@@ -1,6 +1,8 @@
 """The composition root: puts the parts together, serves, and takes them apart again in the reverse order."""
 
 import asyncio
+import dataclasses
+import gc
 import hashlib
 import os
 import signal
@@ -28,6 +30,9 @@ from jigsmith.v1 import (
 from jigsmith_sandbox.backends import choose
 from jigsmith_sandbox.limits import load as load_limits
 from jigsmith_sandbox.pool import Pool
+from jigsmith_sandbox.profiles import DEFAULT as DEFAULT_PROFILE
+from jigsmith_sandbox.profiles import Profile
+from jigsmith_sandbox.profiles import load as load_profiles
 
 from jigsmith_runtime.admission import Lane, LaneName
 from jigsmith_runtime.audit import AuditLog, load_or_create_signer
@@ -58,6 +63,8 @@ _RECEIVE_BYTES_MAX: Final = 4 * 1_048_576
 _SEND_BYTES_MAX: Final = 16 * 1_048_576
 """A result at the ceiling (8 MiB), its output, or a page of a list."""
 
+_GC_THRESHOLDS: Final = (20_000, 20, 50)
+
 _SERVICES: Final = (
     function_pb2.DESCRIPTOR.services_by_name["FunctionService"].full_name,
     function_set_pb2.DESCRIPTOR.services_by_name["FunctionSetService"].full_name,
@@ -77,7 +84,7 @@ async def serve(settings: Settings) -> None:
     """Run a runtime until SIGTERM or SIGINT.
 
     Raises ListenError, DataFolderError, PrincipalsFileError, LogCorruptError, KeyFileError, BackendMissingError,
-    SandboxUnavailableError, LimitError, BlockingIOError if another runtime uses the data folder.
+    SandboxUnavailableError, LimitError, ProfileError, BlockingIOError if another runtime uses the data folder.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,13 +115,14 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     await changes.recover()
     await _close_interrupted(log, entries, repeats)
     backend = await choose(settings.backend, docker_image=settings.sandbox_image, launcher=settings.launcher)
-    slots = -(-settings.concurrency * len(LaneName) // settings.sandboxes)
+    profiles = _profiles(settings)
+    slots = -(-settings.concurrency * len(LaneName) // profiles[DEFAULT_PROFILE].sandboxes_max)
     pool = await stack.enter_async_context(
         Pool(
             backend,
             owner=sandbox_owner(node),
-            size=settings.sandboxes,
             slots=slots,
+            profiles=profiles,
             limits=limits,
             sockets=settings.sockets,
         )
@@ -163,6 +171,10 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     folder.announce(facts)
     stack.callback(folder.withdraw)
     _warn(settings)
+    # What exists now lives as long as the process; collecting it again and again would stop every call that runs.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
     _log.info("runtime.ready", **facts)
 
 
@@ -208,6 +220,15 @@ async def _add_health_and_reflection(server: grpc.aio.Server) -> health_aio.Heal
     reflected = (*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(reflected, server)
     return health
+
+
+def _profiles(settings: Settings) -> dict[str, Profile]:
+    found = dict(load_profiles(settings.profiles))
+    if settings.sandboxes is not None:
+        found[DEFAULT_PROFILE] = dataclasses.replace(
+            found[DEFAULT_PROFILE], sandboxes_min=settings.sandboxes, sandboxes_max=settings.sandboxes
+        )
+    return found
 
 
 def sandbox_owner(node: str) -> str:

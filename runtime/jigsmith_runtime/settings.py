@@ -36,8 +36,10 @@ class Settings:
     principals: Path | None = None
     dev: bool = False
     policy: PolicyMode = "restricted"
-    sandboxes: int = 2
-    """How many sandboxes are kept warm."""
+    profiles: Path | None = None
+    """File of profiles (default: the shipped one): kinds of sandboxes, their packages, how many are kept warm."""
+    sandboxes: int | None = None
+    """How many sandboxes of the profile `python` are kept warm, if not as many as its profile says."""
     concurrency: int = 4
     """How many calls each lane runs at a time."""
     max_waiting: int = 64
@@ -59,7 +61,7 @@ class Settings:
         if self.launcher is not None and self.sockets is None:
             raise SettingsError("--launcher needs --sockets: the folder that the launcher was started with")
         for name in ("sandboxes", "concurrency", "max_waiting"):
-            if getattr(self, name) < 1:
+            if (getattr(self, name) or 1) < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} must be at least 1")
 
 

@@ -1,5 +1,6 @@
 """The provider contract: what a backend does, and the values that cross the border of a sandbox."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -7,6 +8,7 @@ from typing import Literal, Protocol
 from jigsmith_worker.outcome import OutcomeKind
 
 from jigsmith_sandbox.limits import Limits, SandboxLimits
+from jigsmith_sandbox.profiles import Profile
 
 PolicyMode = Literal["restricted", "off"]
 """Whether RestrictedPython guards a run. `off` leaves the process and container layers alone."""
@@ -45,6 +47,10 @@ class Outcome:
     cpu_us: int = 0
     memory_peak_bytes: int = 0
     """The largest resident set that the kernel saw in a process of the call."""
+    refusals: tuple["Refusal", ...] = ()
+    """What the policy gate refuses, if it refused."""
+    gone: "asyncio.Future[None] | None" = None
+    """Done when nothing of the run is left; None if it never began. Nothing can change this outcome meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class SandboxSpec:
     socket_directory: Path
     """A host folder that holds `worker.sock`; it is the only host path a sandbox sees besides its interpreter."""
     limits: SandboxLimits
+    profile: Profile
 
 
 class Backend(Protocol):

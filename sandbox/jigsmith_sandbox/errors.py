@@ -4,7 +4,8 @@ SandboxError
 ├── SandboxUnavailableError    no sandbox could be had, or it was lost during the call
 │   └── BackendMissingError    the configured backend cannot work on this machine
 ├── ProtocolError              a sandbox sent what the protocol does not allow; it is killed
-└── LimitError                 limits that make no sense
+├── LimitError                 limits that make no sense
+└── ProfileError               profiles that make no sense
 """
 
 
@@ -26,3 +27,7 @@ class ProtocolError(SandboxError):
 
 class LimitError(SandboxError):
     """Limits that make no sense."""
+
+
+class ProfileError(SandboxError):
+    """Profiles that make no sense; the message says where and why."""

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from jigsmith_sandbox import profiles
 from jigsmith_sandbox.backend import Backend, SandboxSpec
 from jigsmith_sandbox.backends import choose
 from jigsmith_sandbox.errors import BackendMissingError, SandboxError
@@ -89,7 +90,10 @@ class Launcher:
         directory = self._sockets / pool / sandbox_id
         if directory.is_symlink() or directory.parent.is_symlink() or not directory.is_dir():
             raise OrderInvalidError(f"{directory} is no folder for a sandbox's socket")
-        return SandboxSpec(sandbox_id, owner, directory, self._limits)
+        profile = profiles.shipped().get(_checked(_NAME, order.get("profile")))
+        if profile is None:
+            raise OrderInvalidError(f"the launcher knows the profiles {', '.join(profiles.shipped())}")
+        return SandboxSpec(sandbox_id, owner, directory, self._limits, profile)
 
 
 def _checked(form: re.Pattern[str], value: object) -> str:

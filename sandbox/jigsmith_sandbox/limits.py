@@ -17,17 +17,25 @@ class Limits:
     wall_ms: int
     """Wall-clock time (monotonic), from handing over the call."""
     cpu_ms: int
-    """CPU time of a process of the call; the kernel counts whole seconds, so it is rounded up."""
+    """CPU time of all processes of the call."""
     memory_bytes: int
     """Address space beyond what the interpreter has when the call begins."""
     processes: int
     """Processes and threads at one moment, the first one included."""
+    open_files: int
+    """Descriptors at one moment, beyond the standard ones; for each process."""
     output_bytes: int
     """stdout and stderr together."""
+    arguments_bytes: int
+    """The arguments as JSON text."""
     result_bytes: int
     """The result as JSON text."""
+    result_depth: int
+    """Levels of arrays and objects in the result."""
     temp_bytes: int
     """Files under /tmp."""
+    temp_files: int
+    """Files, folders and links under /tmp."""
 
     def __post_init__(self) -> None:
         """Refuse what is not a positive integer. Raises LimitError."""
@@ -37,9 +45,7 @@ class Limits:
 
     def as_dict(self) -> dict[str, int]:
         """Return the limits by name."""
-        return {
-            name: getattr(self, name) for name in _NAMES
-        }  # dataclasses.asdict copies deeply, on the way of each call
+        return {name: getattr(self, name) for name in _NAMES}  # dataclasses.asdict copies deeply
 
     def replace(self, **changes: int) -> Self:
         """Return a copy with some limits changed. Raises LimitError."""

@@ -1,52 +1,57 @@
 """Keeps warm sandboxes and spreads calls over them. Owns every sandbox it launched, and those a dead predecessor left."""
 
 import asyncio
-import contextlib
 import secrets
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, TypeVar
 
+from jigsmith_sandbox import profiles
 from jigsmith_sandbox.backend import Backend, Call, Outcome, PolicyVerdict, SandboxSpec
-from jigsmith_sandbox.connection import Connection, remove_socket_directory
+from jigsmith_sandbox.code_cache import CodeCache
 from jigsmith_sandbox.errors import SandboxUnavailableError
 from jigsmith_sandbox.limits import LimitPolicy, shipped
+from jigsmith_sandbox.profiles import Profile
+from jigsmith_sandbox.sandbox import Sandbox, remove_socket_directory
 
 _RELAUNCH_DELAY_S: Final = (0.0, 0.5, 2.0, 5.0)
-"""Waits before each new attempt to replace a lost sandbox; the last one repeats."""
+"""Waits before each new attempt to launch a sandbox; the last one repeats."""
+_ANY_SANDBOX_TIMEOUT_S: Final = 15.0
+"""How long a call waits for a sandbox to be launched before it fails."""
+_IDLE_CHECKS: Final = 4
+"""How often a profile's idle time is looked at while it passes."""
 
-_ANY_SANDBOX_TIMEOUT_S: Final = 10.0
-"""How long a call waits for a lost sandbox to be replaced before it fails."""
+T = TypeVar("T")
 
 
 class Pool:
-    """`size` sandboxes with `slots` concurrent calls each. An async context manager; leaving it kills the sandboxes."""
+    """Sandboxes of each profile with `slots` concurrent calls each. An async context manager; leaving it kills them."""
 
     def __init__(
         self,
         backend: Backend,
         *,
         owner: str,
-        size: int = 1,
         slots: int = 4,
+        profiles: Mapping[str, Profile] | None = None,
         limits: LimitPolicy | None = None,
         sockets: Path | None = None,
     ) -> None:
-        """`owner` names whose sandboxes these are (the runtime's data folder, say); `sockets` is a folder for sockets."""
+        """`owner` names whose sandboxes these are (the node's, say); `sockets` is a folder for sockets.
+
+        Without `profiles` there is one sandbox of the profile `python`.
+        """
         self.backend = backend
         self.limits = limits or shipped()
-        self.capacity = size * slots
+        self.profiles = profiles or _ONE_SANDBOX
         self._owner = owner
-        self._size, self._slots = size, slots
+        self._slots = slots
         self._sockets = sockets
         self._root: Path | None = None
-        self._places = asyncio.Semaphore(self.capacity)
-        self._connections: list[Connection] = []
-        self._changed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._codes = CodeCache()
+        self._groups = {name: _Group(profile, slots, self._launch) for name, profile in self.profiles.items()}
 
     async def __aenter__(self) -> Self:
         """Remove what a predecessor left, launch the sandboxes. Raises SandboxUnavailableError."""
@@ -57,7 +62,7 @@ class Pool:
         self._root = Path(tempfile.mkdtemp(prefix="jigsmith-", dir=self._sockets))
         self._root.chmod(0o711)
         try:
-            await asyncio.gather(*(self._launch() for _ in range(self._size)))
+            await asyncio.gather(*(group.open() for group in self._groups.values()))
         except BaseException:
             await self._close()
             raise
@@ -69,63 +74,158 @@ class Pool:
         """Kill the sandboxes."""
         await self._close()
 
+    @property
+    def sandboxes(self) -> list[Sandbox]:
+        """The sandboxes that run now."""
+        return [sandbox for group in self._groups.values() for sandbox in group.sandboxes]
+
     async def run(self, call: Call) -> Outcome:
-        """Run a call. Raises SandboxUnavailableError; cancelling ends the run and everything it started."""
-        async with self._places:
-            return await (await self._connection()).run(call)
+        """Run a call. Cancelling ends the run and everything it started.
 
-    async def check(self, source: str, *, entry_point: str) -> PolicyVerdict:
+        A call whose sandbox was lost runs once more in another one: a function can change nothing outside of its process.
+        What a function does to itself is an outcome, and never tried again. Raises SandboxUnavailableError.
+        """
+        return await self._group(call.profile).use(lambda sandbox: sandbox.run(call))
+
+    async def check(
+        self, source: str, *, entry_point: str, digest: str, profile: str = profiles.DEFAULT
+    ) -> PolicyVerdict:
         """Ask the policy gate, which runs in a disposable child. Raises SandboxUnavailableError."""
-        async with self._places:
-            return await (await self._connection()).check(source, entry_point, self.limits.default)
+        return await self._group(profile).use(lambda sandbox: sandbox.check(source, entry_point, digest))
 
-    async def _connection(self) -> Connection:
+    def _group(self, profile: str) -> "_Group":
+        try:
+            return self._groups[profile]
+        except KeyError:
+            raise SandboxUnavailableError(f"there is no profile {profile!r} here") from None
+
+    async def _launch(self, profile: Profile, on_lost: Callable[[Sandbox], None]) -> Sandbox:
+        assert self._root is not None
+        sandbox_id = secrets.token_hex(8)
+        spec = SandboxSpec(sandbox_id, self._owner, self._root / sandbox_id, self.limits.sandbox, profile)
+        sandbox = Sandbox(spec, self.backend, self._codes, on_lost)
+        await sandbox.open(self.limits.default, spares=self._slots)
+        return sandbox
+
+    async def _close(self) -> None:
+        await asyncio.gather(*(group.close() for group in self._groups.values()))
+        await self.backend.close()
+        if self._root is not None:
+            remove_socket_directory(self._root)
+
+
+_ONE_SANDBOX: Final = {profiles.DEFAULT: Profile(profiles.DEFAULT)}
+
+_Launch = Callable[[Profile, Callable[[Sandbox], None]], Coroutine[Any, Any, Sandbox]]
+
+
+class _Group:
+    """The sandboxes of one profile: never fewer than its minimum, more while all are busy, fewer when they are not."""
+
+    def __init__(self, profile: Profile, slots: int, launch: _Launch) -> None:
+        self.sandboxes: list[Sandbox] = []
+        self._profile = profile
+        self._slots = slots
+        self._launch = launch
+        self._launching = 0
+        self._places = asyncio.Semaphore(profile.sandboxes_max * slots)
+        self._changed = asyncio.Event()
+        self._busy_until: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: set[Sandbox] = set()
+        self._closing = False
+        self._trouble = ""
+        """Why the last launch failed."""
+
+    async def open(self) -> None:
+        """Launch the minimum. Raises SandboxUnavailableError."""
+        await asyncio.gather(*(self._launch_one() for _ in range(self._profile.sandboxes_min)))
+        if self._profile.sandboxes_max > self._profile.sandboxes_min:
+            self._start(self._shrink_forever())
+
+    async def use(self, work: Callable[[Sandbox], Awaitable[T]]) -> T:
+        """Do work in the sandbox with the fewest calls, and once more if that one is lost meanwhile."""
+        async with self._places:
+            sandbox = await self._least_busy()
+            try:
+                return await work(sandbox)
+            except SandboxUnavailableError:
+                return await work(await self._least_busy())
+            finally:
+                self._busy_until[sandbox.spec.sandbox_id] = asyncio.get_running_loop().time()
+
+    async def _least_busy(self) -> Sandbox:
+        least = min((sandbox.running for sandbox in self.sandboxes), default=self._slots)
+        if least >= self._slots and len(self.sandboxes) + self._launching < self._profile.sandboxes_max:
+            self._launch_another()
         try:
             async with asyncio.timeout(_ANY_SANDBOX_TIMEOUT_S):
-                while not self._connections:
+                while not self.sandboxes:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise SandboxUnavailableError("no sandbox is running; the runtime's log says why") from None
-        return min(self._connections, key=lambda connection: connection.running)
+            why = self._trouble or "none was started in time"
+            raise SandboxUnavailableError(f"no {self._profile.name} sandbox is running: {why}") from None
+        return min(self.sandboxes, key=lambda sandbox: sandbox.running)
 
-    async def _launch(self) -> None:
-        assert self._root is not None
-        sandbox_id = secrets.token_hex(8)
-        spec = SandboxSpec(sandbox_id, self._owner, self._root / sandbox_id, self.limits.sandbox)
-        connection = Connection(spec, self.backend, self._lost)
-        await connection.open(self.limits.default, spares=self._slots)
-        self._connections.append(connection)
+    async def _launch_one(self) -> None:
+        self.sandboxes.append(await self._launch(self._profile, self._lost))
+        self._trouble = ""
         self._changed.set()
 
-    def _lost(self, connection: Connection) -> None:
-        if connection in self._connections:
-            self._connections.remove(connection)
+    def _launch_another(self) -> None:
+        self._launching += 1
+        self._start(self._launch_until_done())
+
+    async def _launch_until_done(self) -> None:
+        attempt = 0
+        try:
+            while True:
+                await asyncio.sleep(_RELAUNCH_DELAY_S[min(attempt, len(_RELAUNCH_DELAY_S) - 1)])
+                attempt += 1
+                try:
+                    return await self._launch_one()
+                except SandboxUnavailableError as error:
+                    self._trouble = str(error)
+        finally:
+            self._launching -= 1
+
+    def _lost(self, sandbox: Sandbox) -> None:
+        if sandbox in self.sandboxes:
+            self.sandboxes.remove(sandbox)
             if not self._closing:
-                self._start(self._replace(connection))
+                self._leaving.add(sandbox)
+                self._start(self._clear_up(sandbox))
+                if len(self.sandboxes) + self._launching < self._profile.sandboxes_min:
+                    self._launch_another()
+
+    async def _clear_up(self, sandbox: Sandbox) -> None:
+        self._busy_until.pop(sandbox.spec.sandbox_id, None)
+        await sandbox.close()
+        self._leaving.discard(sandbox)
+
+    async def _shrink_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._profile.idle_s / _IDLE_CHECKS)
+            now = asyncio.get_running_loop().time()
+            for sandbox in list(self.sandboxes):
+                idle_s = now - self._busy_until.setdefault(sandbox.spec.sandbox_id, now)
+                spare = len(self.sandboxes) > self._profile.sandboxes_min
+                if spare and not sandbox.running and idle_s >= self._profile.idle_s:
+                    self.sandboxes.remove(sandbox)
+                    self._leaving.add(sandbox)
+                    await self._clear_up(sandbox)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _replace(self, connection: Connection) -> None:
-        await connection.close()
-        attempt = 0
-        while not self._closing:
-            await asyncio.sleep(_RELAUNCH_DELAY_S[min(attempt, len(_RELAUNCH_DELAY_S) - 1)])
-            attempt += 1
-            with contextlib.suppress(SandboxUnavailableError):
-                await self._launch()
-                return
-
-    async def _close(self) -> None:
+    async def close(self) -> None:
+        """Kill them all."""
         self._closing = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        connections, self._connections = self._connections, []
-        await asyncio.gather(*(connection.close() for connection in connections))
-        await self.backend.close()
-        if self._root is not None:
-            remove_socket_directory(self._root)
+        sandboxes, self.sandboxes = [*self.sandboxes, *self._leaving], []
+        await asyncio.gather(*(sandbox.close() for sandbox in sandboxes))

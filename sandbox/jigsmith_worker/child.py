@@ -1,14 +1,15 @@
-"""One call, in a process that is used once. Runs untrusted code; everything it says is hostile to its parent.
+"""One call, in a process that is used once. Runs untrusted code; everything it says is hostile to its host.
 
-Life: forked by the zygote into namespaces of its own → confined → says it is ready → gets one frame → answers with one
-frame → gone. The supervisor measures and ends it; nothing here is trusted to do so.
+Life: forked by the zygote into namespaces of its own → connects to the host → confined → says it is ready → gets one frame →
+answers with one frame → gone. Host and zygote measure and end it; nothing here is trusted to do so.
 """
 
+import _signal  # type: ignore[import-not-found]  # a part of CPython
+import _socket
 import errno
 import json
 import marshal
 import os
-import signal
 import socket
 import sys
 import types
@@ -16,63 +17,96 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from jigsmith_worker import confine, frames, policy
+from jigsmith_worker import confine, frames, policy, wire
 from jigsmith_worker.outcome import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX, OutcomeKind
 
 CHANNEL: Final = 3
-"""The descriptor of the child's socket, beside stdin (/dev/null), stdout and stderr (one pipe)."""
+"""The descriptor of the child's answers, beside stdin (/dev/null), stdout and stderr (one socket)."""
 
-READY: Final = b"R"
 FILENAME: Final = "<function>"
 NOT_CONFINED: Final = 70
 """Exit code of a child that could not be confined: EX_SOFTWARE, and never the code of a call, which was not begun."""
 
 _TRACEBACK_FRAMES_MAX: Final = 20
 
+# Made once, in the zygote: what a child makes, every child pays for.
+_TO_JSON: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
+_RETURNED: Final = json.dumps({"kind": OutcomeKind.RETURNED.value}).encode()
+_REHEARSAL: Final = {"entry_point": "f", "policy": "restricted", "result_bytes": 100}
+_REHEARSAL_CODE: Final = marshal.dumps(policy.compile_restricted("def f(text):\n    return [len(text), text.upper()]"))
+
 
 @dataclass(frozen=True, slots=True)
-class Confinement:
-    """What every child of a sandbox gets before it sees a call."""
+class Home:
+    """What all children of a sandbox have in common."""
 
+    socket_path: str
+    secret: bytes
     uid: int
     gid: int
+    filter: confine.Filter
+    null: int
+    """A descriptor of /dev/null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one child is forked for: its number, and the size of its /tmp, which cannot be chosen any later."""
+
+    token: int
     temp_bytes: int
-    filter_program: bytes
+    temp_files: int
 
 
-def live(channel: int, output: int, confinement: Confinement) -> NoReturn:
+def live(home: Home, task: Task) -> NoReturn:
     """Confine this process, serve one frame, end. Never returns to the zygote's code."""
     code = NOT_CONFINED
     try:
-        null = os.open(os.devnull, os.O_RDONLY)
-        confine.keep_descriptors((null, output, output, channel))
+        answers, output = _connect(home), _connect(home)
+        output.send(wire.HELLO.pack(wire.OUTPUT, home.secret, task.token))
+        confine.keep_descriptors(home.null, output.detach(), answers.detach())
         _forget_handlers()
-        confine.map_identity(confinement.uid, confinement.gid)
-        confine.mount_private(confinement.temp_bytes)
+        confine.map_identity(home.uid, home.gid)
+        confine.mount_private(task.temp_bytes, task.temp_files)
         os.umask(0o077)
         confine.drop_capabilities()
-        confine.install_filter(confinement.filter_program)
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # stdout is a real text file here
-        with socket.socket(fileno=CHANNEL) as connection:
-            connection.sendall(READY)
-            code = 1
-            code = _serve(connection)
+        home.filter.install()
+        _rehearse()
+        channel = socket.socket(fileno=CHANNEL)
+        channel.sendall(wire.HELLO.pack(wire.ANSWERS, home.secret, task.token))
+        code = 1
+        code = _serve(channel)
     except OSError as error:
         os.write(2, f"cannot confine: {error}\n".encode())
     finally:
         os._exit(code)
 
 
+def _rehearse() -> None:
+    """Make a call of no consequence before the real one is waited for: what is slow the first time is slow then."""
+    frame = frames.encode(_REHEARSAL, _REHEARSAL_CODE + b'{"text": "a"}')
+    buffer = frames.FrameBuffer()
+    buffer.feed(frame)
+    header, body = buffer.next() or ({}, b"")
+    _call(header, body[: len(_REHEARSAL_CODE)], body[len(_REHEARSAL_CODE) :], dict(policy.namespace()))
+
+
+def _connect(home: Home) -> _socket.socket:
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.connect(home.socket_path)
+    return connection
+
+
 def _forget_handlers() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # The C module behind `signal`, whose functions turn every number into an enum member first.
+    _signal.set_wakeup_fd(-1)
+    for number in (_signal.SIGCHLD, _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP):
+        _signal.signal(number, _signal.SIG_DFL)
 
 
 def _serve(connection: socket.socket) -> int:
     frame = _receive(connection)
-    if frame is None:  # the supervisor gave this child up
+    if frame is None:  # the host gave this child up
         return 0
     header, body = frame
     split = header["source_bytes"]
@@ -80,10 +114,13 @@ def _serve(connection: socket.socket) -> int:
         answer = _compile(header, body[:split].decode())
     else:
         confine.limit_resources(**header["limits"])
-        answer = _call(header, body[:split], body[split:])
+        unguarded = {"__name__": "function", "__builtins__": __builtins__}
+        namespace = unguarded if header["policy"] == "off" else policy.namespace()
+        answer = _call(header, body[:split], body[split:], namespace)
     if os.getpid() != 1:  # a fork of user code came back here: one call, one answer
         return 1
     connection.sendall(answer)
+    connection.recv(1)  # for ever: the host measures this process, then kills it
     return 0
 
 
@@ -125,10 +162,11 @@ def _refused(refusals: list[tuple[int, int, str, str]]) -> bytes:
     return frames.encode({"kind": OutcomeKind.REFUSED.value, "refusals": bounded})
 
 
-def _call(header: frames.Header, code: bytes, arguments: bytes) -> bytes:
+def _call(header: frames.Header, code: bytes, arguments: bytes, namespace: dict[str, Any]) -> bytes:
     try:
-        result = _run(marshal.loads(code), header, json.loads(arguments))  # noqa: S302 - from our own compile child
-        text = json.dumps(result, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+        loaded: types.CodeType = marshal.loads(code)  # noqa: S302 - from a child of ours that compiles and runs nothing
+        result = _run(loaded, header["entry_point"], json.loads(arguments), namespace)
+        text = _TO_JSON(result).encode()
     except _UserFailureError as failure:
         return _failed(failure.kind, failure.error)
     except (TypeError, ValueError, RecursionError) as error:
@@ -138,7 +176,7 @@ def _call(header: frames.Header, code: bytes, arguments: bytes) -> bytes:
     if len(text) > header["result_bytes"]:
         message = f"the result has {len(text)} bytes as JSON, the limit is {header['result_bytes']}"
         return frames.encode({"kind": OutcomeKind.RESULT_LIMIT.value, "message": message})
-    return frames.encode({"kind": OutcomeKind.RETURNED.value}, text)
+    return frames.encode_raw(_RETURNED, text)
 
 
 class _UserFailureError(Exception):
@@ -150,15 +188,10 @@ class _UserFailureError(Exception):
         self.error = error
 
 
-def _run(code: types.CodeType, header: frames.Header, arguments: dict[str, Any]) -> Any:  # any JSON value, we hope
-    namespace: dict[str, Any]
-    if header["policy"] == "off":
-        namespace = {"__name__": "function", "__builtins__": __builtins__}
-    else:
-        namespace = policy.namespace(header["profile"])
+def _run(code: types.CodeType, entry_point: str, arguments: dict[str, Any], namespace: dict[str, Any]) -> Any:
     try:
         exec(code, namespace)  # noqa: S102 - what this process is for
-        function: Callable[..., Any] = namespace[header["entry_point"]]
+        function: Callable[..., Any] = namespace[entry_point]
         result = function(**arguments)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of user code are answers too

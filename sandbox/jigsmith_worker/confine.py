@@ -1,7 +1,7 @@
 """The system calls that take a fresh child's powers away. Linux only; each step raises OSError if the kernel refuses it.
 
 Order matters: namespaces with the clone, then the identity map (needs the old /proc), mounts (need the capabilities of the
-new user namespace), capabilities, limits of the call, and last the system-call filter, which forbids all of the above.
+new user namespace), capabilities, and last the system-call filter, which forbids all of the above; limits come with the call.
 """
 
 import ctypes
@@ -9,10 +9,19 @@ import os
 import platform
 import resource
 import signal
-from collections.abc import Iterable
 from typing import Final
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
+# Prototypes and constant structures are made once, in the zygote: what a child makes, every child pays for.
+_long, _ulong, _char_p, _void_p = ctypes.c_long, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_void_p
+_libc.prctl.argtypes = (ctypes.c_int, _ulong, _ulong, _ulong, _ulong)
+_libc.mount.argtypes = (_char_p, _char_p, _char_p, _ulong, _char_p)
+_clone = ctypes.CDLL(None, use_errno=True).syscall
+_clone.argtypes = (_long, _ulong, _ulong, _ulong, _ulong, _ulong)
+_clone.restype = _long
+_capset = ctypes.CDLL(None, use_errno=True).syscall
+_capset.argtypes = (_long, _void_p, _void_p)
+_capset.restype = _long
 
 _CLONE_NEWNS: Final = 0x00020000
 _CLONE_NEWUTS: Final = 0x04000000
@@ -21,29 +30,26 @@ _CLONE_NEWUSER: Final = 0x10000000
 _CLONE_NEWPID: Final = 0x20000000
 NAMESPACES: Final = _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWUSER | _CLONE_NEWPID
 
-_SYS_CLONE: Final = {"x86_64": 56, "aarch64": 220}
-_SYS_CAPSET: Final = {"x86_64": 126, "aarch64": 91}
+_CLONE_FLAGS: Final = NAMESPACES | signal.SIGCHLD
+_CLONE_NUMBER: Final = {"x86_64": 56, "aarch64": 220}[platform.machine()]
+_CAPSET_NUMBER: Final = {"x86_64": 126, "aarch64": 91}[platform.machine()]
 
 _MS_RDONLY: Final = 1
 _MS_NOSUID: Final = 2
 _MS_NODEV: Final = 4
 _MS_NOEXEC: Final = 8
-_MS_REC: Final = 16384
-_MS_PRIVATE: Final = 1 << 18
 
-_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_SECCOMP: Final = 22
-_PR_CAPBSET_DROP: Final = 24
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _SECCOMP_MODE_FILTER: Final = 2
 _CAPABILITY_VERSION_3: Final = 0x20080522
-_CAPABILITIES: Final = 64  # as many as version 3 has bits; the kernel answers EINVAL past its last
+_OWN_CAPABILITIES: Final = ctypes.byref((ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0))
+_NO_CAPABILITIES: Final = ctypes.byref((ctypes.c_uint32 * 6)())
 
 COVERED: Final = ("/proc", "/sys", "/dev/shm", "/dev/mqueue", "/run")  # noqa: S108 - mount points, no temporary files
 """Places that would outlive a call or tell of its surroundings: an empty read-only tmpfs hides each."""
-
-TEMP_INODES: Final = 4_096
+_covered: Final = [place.encode() for place in COVERED if os.path.isdir(place)]  # noqa: PTH112 - keep it light
 
 
 def _checked(result: int, what: str) -> int:
@@ -53,9 +59,8 @@ def _checked(result: int, what: str) -> int:
     return result
 
 
-def _prctl(option: int, *arguments: int) -> None:
-    values = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
-    _checked(_libc.prctl(option, *values), f"prctl({option})")
+def _prctl(option: int, argument: int) -> None:
+    _checked(_libc.prctl(option, argument, 0, 0, 0), "prctl")
 
 
 def fork_isolated() -> int:
@@ -64,9 +69,8 @@ def fork_isolated() -> int:
     One clone(2) does what unshare and two forks would; glibc's fork has no flags, hence the direct call between the
     interpreter's own fork hooks.
     """
-    number = _SYS_CLONE[platform.machine()]
     ctypes.pythonapi.PyOS_BeforeFork()
-    pid = int(_libc.syscall(ctypes.c_long(number), ctypes.c_ulong(NAMESPACES | signal.SIGCHLD), 0, 0, 0, 0))
+    pid = int(_clone(_CLONE_NUMBER, _CLONE_FLAGS, 0, 0, 0, 0))
     error = ctypes.get_errno()
     if pid == 0:
         ctypes.pythonapi.PyOS_AfterFork_Child()
@@ -83,35 +87,36 @@ def map_identity(uid: int, gid: int) -> None:
     Giving up root made the process undumpable and its /proc files root's; it is dumpable again until drop_capabilities.
     """
     _prctl(_PR_SET_DUMPABLE, 1)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 - pathlib is not imported in a child
-            file.write(text)
+    for path, text in (
+        ("/proc/self/setgroups", b"deny"),
+        ("/proc/self/uid_map", b"%d %d 1" % (uid, uid)),
+        ("/proc/self/gid_map", b"%d %d 1" % (gid, gid)),
+    ):
+        descriptor = os.open(path, os.O_WRONLY)
+        os.write(descriptor, text)
+        os.close(descriptor)
 
 
-def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
-    _checked(result, f"mount {kind} on {target}")
+def _mount(target: bytes, flags: int, options: bytes) -> None:
+    _checked(_libc.mount(b"none", target, b"tmpfs", flags, options), f"mount tmpfs on {target.decode()}")
 
 
-def mount_private(temp_bytes: int) -> None:
-    """Give the call a /tmp of its own and hide what other calls or the sandbox's engine left around."""
-    _mount("none", "/", "none", _MS_REC | _MS_PRIVATE)
+def mount_private(temp_bytes: int, temp_files: int) -> None:
+    """Give the call a /tmp of its own and hide what other calls or the sandbox's engine left around.
+
+    Mounts made here reach nobody else: those of a new user namespace's mount namespace only receive (mount_namespaces(7)).
+    """
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-    _mount("call", "/tmp", "tmpfs", flags, f"size={temp_bytes},nr_inodes={TEMP_INODES},mode=0700")  # noqa: S108
-    for target in COVERED:
-        if os.path.isdir(target):  # noqa: PTH112 - pathlib is not imported in a child
-            _mount("none", target, "tmpfs", flags | _MS_RDONLY, "size=4096,nr_inodes=2,mode=0555")
+    inodes = temp_files + 1  # the kernel counts the folder itself
+    _mount(b"/tmp", flags, b"size=%d,nr_inodes=%d,mode=0700" % (temp_bytes, inodes))
+    for target in _covered:
+        _mount(target, flags | _MS_RDONLY, b"size=4096,nr_inodes=2,mode=0555")
     os.chdir("/tmp")  # noqa: S108
 
 
 def drop_capabilities() -> None:
-    """Empty the capability sets and the bounding set, for good."""
-    for capability in range(_CAPABILITIES):
-        if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) == -1:
-            break
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    nothing = (ctypes.c_uint32 * 6)()
-    _checked(_libc.syscall(ctypes.c_long(_SYS_CAPSET[platform.machine()]), header, nothing), "capset")
+    """Empty the capability sets for good: no program that is executed can give any back (no_new_privs)."""
+    _checked(_capset(_CAPSET_NUMBER, _OWN_CAPABILITIES, _NO_CAPABILITIES), "capset")
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _prctl(_PR_SET_DUMPABLE, 0)
 
@@ -124,30 +129,29 @@ def become(uid: int, gid: int) -> None:
         os.setresuid(uid, uid, uid)
 
 
-def die_with_parent() -> None:
-    """Ask the kernel for SIGKILL when the parent ends."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def limit_resources(*, memory_bytes: int, cpu_ms: int, processes: int, temp_bytes: int) -> None:
+def limit_resources(*, memory_bytes: int, cpu_ms: int, processes: int, open_files: int, temp_bytes: int) -> None:
     """Set the rlimits of a call. Hard limits equal soft ones: what a call lowers, it cannot raise again.
 
-    RLIMIT_NPROC counts within the call's own user namespace (Linux 5.14), threads included. The CPU limit's soft value
-    sends SIGXCPU, which the first process of a pid namespace ignores, so the hard value does the work.
+    RLIMIT_NPROC counts within the call's own user namespace (Linux 5.14), threads included. CPU time is the host's to
+    watch, for the whole tree of processes; the limit here, in whole seconds and for each process, is what holds without it.
+    Its soft value sends SIGXCPU, which the first process of a pid namespace ignores, so the hard value does the work.
     """
-    cpu_seconds = -(-cpu_ms // 1000)
+    cpu_seconds = -(-cpu_ms // 1000) + 1
     for which, value in (
         (resource.RLIMIT_AS, _address_space_bytes() + memory_bytes),
         (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_NPROC, processes),
+        (resource.RLIMIT_NOFILE, DESCRIPTORS_OF_A_CHILD + open_files),
         (resource.RLIMIT_FSIZE, temp_bytes),
-        (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         resource.setrlimit(which, (value, value))
 
+
+DESCRIPTORS_OF_A_CHILD: Final = 4
+"""stdin, stdout, stderr and the channel of the answer: open before the call, so they do not count."""
 
 _address_space_baseline_bytes = 0
 
@@ -167,22 +171,25 @@ class _SockFprog(ctypes.Structure):
     _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def install_filter(program: bytes) -> None:
-    """Load a seccomp filter (an array of struct sock_filter, 8 bytes each) for this process and all it will start."""
-    argument = _SockFprog(len(program) // 8, program)
-    result = _libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.byref(argument), 0, 0)
-    _checked(result, "prctl(PR_SET_SECCOMP)")
+class Filter:
+    """A seccomp filter: an array of struct sock_filter, 8 bytes each."""
+
+    def __init__(self, program: bytes) -> None:
+        self._program = _SockFprog(len(program) // 8, program)
+        self._address = ctypes.addressof(self._program)
+
+    def install(self) -> None:
+        """Load it for this process and all it will start."""
+        _checked(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._address, 0, 0), "prctl(PR_SET_SECCOMP)")
 
 
-def keep_descriptors(descriptors: Iterable[int]) -> None:
-    """Move the given descriptors to 0, 1, 2, ... in their order, and close every other one."""
-    wanted = list(descriptors)
-    # Copies above the target range first: a target may be the number of a descriptor still needed.
-    copies = [os.dup(descriptor) for descriptor in wanted]
-    above = [os.dup(copy) if copy < len(wanted) else copy for copy in copies]
-    for number, copy in enumerate(above):
-        os.dup2(copy, number, inheritable=True)
-    os.closerange(len(wanted), _DESCRIPTORS_MAX)
+def keep_descriptors(null: int, output: int, channel: int) -> None:
+    """Make these descriptors stdin, stdout and stderr, and the channel; close every other one, the originals too."""
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.dup2(channel, 3)
+    os.closerange(DESCRIPTORS_OF_A_CHILD, _DESCRIPTORS_MAX)
 
 
 _DESCRIPTORS_MAX: Final = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -1,4 +1,4 @@
-"""The wire between host, supervisor and child: length-prefixed frames on a stream socket.
+"""What carries calls between host and child: length-prefixed frames on a stream socket.
 
 A frame is two big-endian unsigned 32-bit lengths, then a header (a JSON object, UTF-8) and a body (raw bytes). Lengths are
 checked against the receiver's bounds before memory is taken, because whatever comes out of a sandbox is hostile.
@@ -27,7 +27,11 @@ class FrameError(Exception):
 
 def encode(header: Mapping[str, Any], body: bytes = b"") -> bytes:
     """Return the frame as bytes. Raises FrameError if a part exceeds its bound."""
-    head = json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode()
+    return encode_raw(json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode(), body)
+
+
+def encode_raw(head: bytes, body: bytes) -> bytes:
+    """Return the frame of a header that is encoded already. Raises FrameError if a part exceeds its bound."""
     check_lengths(len(head), len(body))
     return b"".join((PREFIX.pack(len(head), len(body)), head, body))
 

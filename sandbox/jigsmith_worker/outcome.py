@@ -1,4 +1,4 @@
-"""What happened to a run, in one vocabulary for child, supervisor and host."""
+"""What happened to a run, in one vocabulary for child and host."""
 
 from enum import Enum
 from typing import Final
@@ -24,11 +24,12 @@ class OutcomeKind(Enum):
 
 
 class End(Enum):
-    """Why the supervisor considers a child finished. Decided outside of the child."""
+    """Why the host considers a child finished. Decided outside of the child."""
 
     ANSWERED = "answered"
     EXITED = "exited"
     WALL = "wall"
+    CPU = "cpu"
     OUTPUT = "output"
     ANSWER_SIZE = "answer_size"
     CANCELLED = "cancelled"

@@ -1,92 +1,93 @@
 """Forks the children. Holds an interpreter with everything imported, and never the data of a call.
 
-Were call data to pass through this process, every later child would inherit a copy of it. So the supervisor talks to
-the children, and this process only forks, kills and reaps on its order, over a socket that keeps message borders and
-carries descriptors. Children get neither that socket nor a way to signal or trace this process: they live in other
-namespaces.
+Were call data to pass through this process, every later child would inherit a copy of it. So children talk to the host
+themselves, and this process only forks, kills, measures and reaps on the host's order. Children do not get its connection,
+nor a way to signal or trace it: they live in other namespaces. It ends when the host's connection ends, and because it is the
+first process of the sandbox, everything else ends with it.
 """
 
-import array
 import gc
 import os
 import select
 import signal
 import socket
-import struct
 import sys
 from typing import Final, NoReturn
 
-from jigsmith_worker import child, confine
+from jigsmith_worker import child, confine, usage, wire
 
-ORDER: Final = struct.Struct("!cIQ")  # b"F" fork or b"K" kill, token, temp_bytes
-REPORT: Final = struct.Struct("!cIiQQ")  # b"X" exited or b"E" error, token, wait status or errno, cpu_us, peak_bytes
-FORK, KILL, EXITED, FAILED = b"F", b"K", b"X", b"E"
+_ORDERS_BYTES: Final = 4_096
 
 
 class Zygote:
     """The loop of the forking process."""
 
-    def __init__(self, orders: socket.socket, confinement: child.Confinement) -> None:
-        self._orders = orders
-        self._confinement = confinement
+    def __init__(self, host: socket.socket, home: child.Home) -> None:
+        self._host = host
+        self._home = home
+        self._inbox = bytearray()
         self._tokens: dict[int, int] = {}
         self._pids: dict[int, int] = {}
 
     def serve(self) -> NoReturn:
-        """Fork and reap until the supervisor is gone."""
+        """Obey and reap until the host is gone."""
         awake, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_IGN)  # its end is the host's affair, and SIGKILL's
         gc.collect()
         gc.freeze()  # what exists now is never collected, so children do not touch (and copy) its pages
         poll = select.poll()
-        poll.register(self._orders, select.POLLIN)
+        poll.register(self._host, select.POLLIN)
         poll.register(awake, select.POLLIN)
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor == awake:
-                    os.read(awake, 4096)
+                    os.read(awake, 4_096)
                     self._reap()
                 else:
-                    self._obey()
+                    self._listen()
 
-    def _obey(self) -> None:
-        descriptors = array.array("i")
-        message, ancillary, _, _ = self._orders.recvmsg(ORDER.size, socket.CMSG_SPACE(2 * descriptors.itemsize))
-        if not message:
+    def _listen(self) -> None:
+        data = self._host.recv(_ORDERS_BYTES)
+        if not data:
             sys.exit(0)
-        for _, _, data in ancillary:
-            descriptors.frombytes(data)
-        action, token, temp_bytes = ORDER.unpack(message)
-        if action == KILL:
-            if token in self._pids:
-                os.kill(self._pids[token], signal.SIGKILL)
-            return
-        self._fork(token, temp_bytes, channel=descriptors[0], output=descriptors[1])
-        for descriptor in descriptors:
-            os.close(descriptor)
+        self._inbox += data
+        while len(self._inbox) >= wire.ORDER.size:
+            order = wire.ORDER.unpack_from(self._inbox)
+            del self._inbox[: wire.ORDER.size]
+            self._obey(*order)
 
-    def _fork(self, token: int, temp_bytes: int, *, channel: int, output: int) -> None:
-        own = self._confinement
+    def _obey(self, what: bytes, token: int, temp_bytes: int, temp_files: int) -> None:
+        if what == wire.FORK:
+            self._fork(child.Task(token, temp_bytes, temp_files))
+        elif token in self._pids:
+            if what == wire.KILL:
+                os.kill(self._pids[token], signal.SIGKILL)
+            elif what == wire.MEASURE:
+                self._report(wire.MEASURED, token, 0, usage.tree_cpu_us(self._pids[token]))
+
+    def _fork(self, task: child.Task) -> None:
         try:
             pid = confine.fork_isolated()
         except OSError as error:
-            self._report(FAILED, token, error.errno or 0)
+            self._report(wire.FAILED, task.token, error.errno or 0)
             return
         if pid == 0:
-            child.live(channel, output, child.Confinement(own.uid, own.gid, temp_bytes, own.filter_program))
-        self._tokens[pid] = token
-        self._pids[token] = pid
+            child.live(self._home, task)
+        self._tokens[pid] = task.token
+        self._pids[task.token] = pid
 
     def _reap(self) -> None:
         while self._tokens:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
             if pid == 0:
                 return
             token = self._tokens.pop(pid)
             del self._pids[token]
-            cpu_us = int((usage.ru_utime + usage.ru_stime) * 1_000_000)
-            self._report(EXITED, token, status, cpu_us, usage.ru_maxrss * 1024)
+            cpu_us = int((used.ru_utime + used.ru_stime) * 1_000_000)
+            self._report(wire.EXITED, token, status, cpu_us, used.ru_maxrss * 1024)
 
     def _report(self, what: bytes, token: int, status: int, cpu_us: int = 0, peak_bytes: int = 0) -> None:
-        self._orders.send(REPORT.pack(what, token, status, cpu_us, peak_bytes))
+        self._host.sendall(wire.REPORT.pack(what, token, status, cpu_us, peak_bytes))

@@ -51,7 +51,7 @@ FORGERIES = {
 @pytest.mark.parametrize("name", FORGERIES)
 async def test_a_forged_answer_is_a_failure_of_its_call_and_nothing_else(pool: Pool, name: str) -> None:
     """An outcome, measured outside; bounded texts; and the next call is served by the same sandbox."""
-    before = pool._connections[0].spec.sandbox_id
+    before = pool.sandboxes[0].spec.sandbox_id
     outcome = await pool.run(call(f"{PRELUDE}\ndef f():\n    {FORGERIES[name]}\n    os._exit(0)\n"))
     assert outcome.kind is not OutcomeKind.RETURNED, outcome
     assert outcome.kind is not OutcomeKind.CANCELLED, outcome
@@ -59,7 +59,7 @@ async def test_a_forged_answer_is_a_failure_of_its_call_and_nothing_else(pool: P
     (outcome.message + outcome.traceback + outcome.exception_type).encode()  # can be sent on
     assert len(outcome.message) + len(outcome.traceback) + len(outcome.exception_type) < 100_000
     assert (await pool.run(call("def f():\n    return 1"))).result_json == "1"
-    assert pool._connections[0].spec.sandbox_id == before
+    assert pool.sandboxes[0].spec.sandbox_id == before
 
 
 async def test_two_answers_are_one(pool: Pool) -> None:
@@ -90,6 +90,6 @@ async def test_a_result_that_only_looks_like_json_is_not_given_out(result: str) 
     async with Pool(backend, owner="forged") as warm:
         source = f"{PRELUDE}\ndef f(text):\n    send({{'kind': 'RETURNED'}}, text.encode()); os._exit(0)"
         outcome = await warm.run(call(source, json.dumps({"text": result})))
-    fault = fault_of(outcome, "")
+    fault = fault_of(outcome, "", result_depth=64)
     assert fault is not None
     assert fault.reason in {Reason.RESULT_NOT_SERIALIZABLE, Reason.FUNCTION_DIED}

@@ -144,7 +144,7 @@ async def test_a_lost_sandbox_is_replaced(pool: Pool, backend: Backend) -> None:
     """Killing a sandbox from outside costs the calls in it, not the ones after."""
     (before,) = await backend.list_sandboxes(OWNER)
     await backend.kill(before)
-    while pool._connections and pool._connections[0].spec.sandbox_id == before:
+    while pool.sandboxes and pool.sandboxes[0].spec.sandbox_id == before:
         await asyncio.sleep(0.01)
     assert await _value(pool, "def f():\n return 1") == 1
     (after,) = await backend.list_sandboxes(OWNER)

@@ -118,7 +118,7 @@ async def test_cancelling_ends_the_whole_process_tree(pool: Pool) -> None:
     bomb = "import os, time\ndef f():\n for _ in range(4): os.fork()\n while True: time.sleep(1)"
     for _ in range(3):
         task = asyncio.create_task(pool.run(call(bomb, wall_ms=100_000)))
-        while not any(connection.running for connection in pool._connections):
+        while not any(sandbox.running for sandbox in pool.sandboxes):
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -143,6 +143,10 @@ class Limits(_message.Message):
     OUTPUT_BYTES_FIELD_NUMBER: _builtins.int
     RESULT_BYTES_FIELD_NUMBER: _builtins.int
     TEMP_BYTES_FIELD_NUMBER: _builtins.int
+    TEMP_FILES_FIELD_NUMBER: _builtins.int
+    OPEN_FILES_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_BYTES_FIELD_NUMBER: _builtins.int
+    RESULT_DEPTH_FIELD_NUMBER: _builtins.int
     memory_bytes: _builtins.int
     """Memory in bytes, beyond what the interpreter itself takes."""
     processes: _builtins.int
@@ -153,13 +157,21 @@ class Limits(_message.Message):
     """The result as JSON text, in bytes."""
     temp_bytes: _builtins.int
     """Files under /tmp, in bytes."""
+    temp_files: _builtins.int
+    """Files, folders and links under /tmp."""
+    open_files: _builtins.int
+    """Open file descriptors of each process, beyond the standard ones."""
+    arguments_bytes: _builtins.int
+    """The arguments as JSON text, in bytes."""
+    result_depth: _builtins.int
+    """Levels of arrays and objects in the result."""
     @_builtins.property
     def wall(self) -> _duration_pb2.Duration:
         """Wall-clock time."""
 
     @_builtins.property
     def cpu(self) -> _duration_pb2.Duration:
-        """CPU time of the whole process tree; whole seconds, rounded up."""
+        """CPU time of the whole process tree."""
 
     def __init__(
         self,
@@ -171,10 +183,14 @@ class Limits(_message.Message):
         output_bytes: _builtins.int = ...,
         result_bytes: _builtins.int = ...,
         temp_bytes: _builtins.int = ...,
+        temp_files: _builtins.int = ...,
+        open_files: _builtins.int = ...,
+        arguments_bytes: _builtins.int = ...,
+        result_depth: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "wall", b"wall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "memory_bytes", b"memory_bytes", "output_bytes", b"output_bytes", "processes", b"processes", "result_bytes", b"result_bytes", "temp_bytes", b"temp_bytes", "wall", b"wall"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_bytes", b"arguments_bytes", "cpu", b"cpu", "memory_bytes", b"memory_bytes", "open_files", b"open_files", "output_bytes", b"output_bytes", "processes", b"processes", "result_bytes", b"result_bytes", "result_depth", b"result_depth", "temp_bytes", b"temp_bytes", "temp_files", b"temp_files", "wall", b"wall"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,7 +20,7 @@ class EntryWriter:
     node: str
 
     def _entry(self, kind: str, principal: str, **fields: JsonValue) -> Entry:
-        time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         return {"kind": kind, "time": time, "node": self.node, "principal": principal, **fields}
 
     def runtime_started(self, *, version: str, backend: str, policy: str) -> Entry:

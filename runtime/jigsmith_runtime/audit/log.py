@@ -3,14 +3,14 @@
 All entries that queue up while the last fdatasync runs go out together in the next one. A failed write or sync is never
 tried again, because the kernel may have dropped the pages: the log is marked failed, and with it everything that needs it.
 
-Leaf hashes and checkpoint follow from the entries. They are written once those who wait for the entries know that these are
-durable, so they cost nobody time; `signed` waits for them.
+Leaf hashes and checkpoint follow from the entries: a crash that loses them loses nothing. They are written a moment later, for
+all entries of that moment at once, so they cost the calls no time; `signed` has them written now.
 """
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -20,10 +20,15 @@ from jigsmith.canonical import JsonValue
 from jigsmith.tlog import Checkpoint, NoteError, NoteSigner, Tree, inclusion_proof, leaf_hash, tiles
 
 from jigsmith_runtime.audit.storage import LogStorage
+from jigsmith_runtime.audit.thread import WorkThread
 from jigsmith_runtime.errors import AuditUnavailableError
 
+_PUBLISH_DELAY_S: Final = 0.2
+"""How long an entry may be durable without a checkpoint that covers it."""
+_QUICK_COMMIT_S: Final = 0.002
+_WEIGHT_OF_NEWEST: Final = 0.2
 _UNSIGNED_MAX: Final = 1_024
-"""Entries that may be durable without a checkpoint while more keep coming."""
+"""How many may be, however quickly they come."""
 
 
 class LogCorruptError(Exception):
@@ -63,12 +68,16 @@ class AuditLog:
         self._signed = (0, "")  # size and checkpoint, replaced together: the writing thread does it
         self._open_calls: list[OpenCall] = []
         self._waiting: list[_Waiting] = []
-        self._wake = asyncio.Event()
-        self._published = asyncio.Event()
+        self._committing = False
+        self._commit_s = 0.0
+        """How long a commit takes, as of late."""
+        self._publishing = False
+        self._publish_timer: asyncio.TimerHandle | None = None
+        self._changed = asyncio.Event()
         self._failure: str | None = None
         self._closing = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
-        self._committer: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = WorkThread("audit")
 
     @classmethod
     async def open(cls, directory: Path, *, signer: NoteSigner) -> Self:
@@ -77,8 +86,11 @@ class AuditLog:
         Raises LogCorruptError naming what does not fit, BlockingIOError if another process writes there, OSError.
         """
         log = cls(LogStorage(directory), signer)
-        await asyncio.get_running_loop().run_in_executor(log._thread, log._recover)
-        log._committer = asyncio.create_task(log._commit_forever())
+        try:
+            await log._thread.do(log._recover)
+        except BaseException:
+            log._thread.close()
+            raise
         return log
 
     @property
@@ -106,23 +118,31 @@ class AuditLog:
         while self._signed[0] < wanted:
             if self._failure is not None:
                 raise AuditUnavailableError(f"the audit log takes no entries: {self._failure}")
-            self._published.clear()
-            await self._published.wait()
+            self._publish_now()
+            await self._change()
 
     def open_calls(self) -> list[OpenCall]:
         """Return the calls that a crash left open, as found when the log was opened."""
         return list(self._open_calls)
 
-    async def append(self, entry: Mapping[str, JsonValue]) -> Receipt:
-        """Add an entry; it is durable when this returns. Raises AuditUnavailableError, CanonicalError."""
+    async def append(self, entry: Mapping[str, JsonValue], *, alone: bool = False) -> Receipt:
+        """Add an entry; it is durable when this returns. Raises AuditUnavailableError, CanonicalError.
+
+        With `alone`, nobody else is being served: the event loop waits for a quick disk itself, because handing the work to a
+        thread and back takes about as long as the disk does.
+        """
         data = canonical.encode(entry)
         if len(data) > tiles.ENTRY_BYTES_MAX:
             raise canonical.CanonicalError(f"an entry of {len(data)} bytes; at most {tiles.ENTRY_BYTES_MAX} fit")
         if self._failure is not None or self._closing:
             raise AuditUnavailableError(f"the audit log takes no entries: {self._failure or 'it is being closed'}")
-        durable: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        durable: asyncio.Future[Receipt] = self._loop.create_future()
         self._waiting.append((data, durable))
-        self._wake.set()
+        if not self._committing:
+            if alone and not self._publishing and self._commit_s < _QUICK_COMMIT_S:
+                self._commit_here()
+            else:
+                self._commit_waiting()
         return await asyncio.shield(durable)
 
     def read(self, start: int, count: int) -> list[tuple[int, bytes]]:
@@ -146,40 +166,72 @@ class AuditLog:
         return size, inclusion_proof(self._leaves[:size], index), note
 
     async def close(self) -> None:
-        """Make durable what waits, then stop."""
+        """Make durable and sign what there is, then stop."""
         self._closing = True
-        self._wake.set()
-        if self._committer is not None:
-            await self._committer
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._storage.__exit__, None, None, None)
-        self._thread.shutdown()
+        while self._committing or self._publishing:
+            await self._change()
+        if self._failure is None and self._signed[0] < self.size:
+            with contextlib.suppress(AuditUnavailableError):
+                await self.signed()
+        if self._publish_timer is not None:
+            self._publish_timer.cancel()
+        await self._thread.do(lambda: self._storage.__exit__(None, None, None))
+        self._thread.close()
+
+    async def _change(self) -> None:
+        """Wait until the thread has reported something."""
+        self._changed.clear()
+        await self._changed.wait()
 
     # --- group commit
 
-    async def _commit_forever(self) -> None:
-        loop = asyncio.get_running_loop()
-        while not (self._closing and not self._waiting):
-            await self._wake.wait()
-            self._wake.clear()
-            batch, self._waiting = self._waiting, []
-            if not batch:
-                continue
-            first = self.size
-            try:
-                await loop.run_in_executor(self._thread, self._commit, [data for data, _ in batch])
-                for index, (_, durable) in enumerate(batch, first):
-                    if not durable.done():
-                        durable.set_result(Receipt(self.origin, index, self._leaves[index]))
-                if not self._waiting or self.size - self._signed[0] >= _UNSIGNED_MAX:
-                    await loop.run_in_executor(self._thread, self._publish)
-            except OSError as error:
-                self._fail(batch, f"{error.strerror} (errno {error.errno})")
-                return
-            finally:
-                self._published.set()
+    def _commit_waiting(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._committing = True
+        entries, first = [data for data, _ in batch], self.size
+        self._thread.submit(lambda: self._commit(entries), lambda _, error: self._committed(batch, first, error))
+
+    def _commit_here(self) -> None:
+        batch, self._waiting = self._waiting, []
+        first, failure = self.size, None
+        try:
+            self._commit([data for data, _ in batch])
+        except OSError as error:
+            failure = error
+        self._committed(batch, first, failure)
+
+    def _committed(self, batch: list[_Waiting], first: int, error: OSError | None) -> None:
+        self._committing = False
+        self._changed.set()
+        if error is not None:
+            self._fail(batch, f"{error.strerror} (errno {error.errno})")
+            return
+        for index, (_, durable) in enumerate(batch, first):
+            if not durable.done():
+                durable.set_result(Receipt(self.origin, index, self._leaves[index]))
+        if self._waiting:
+            self._commit_waiting()
+        if self.size - self._signed[0] >= _UNSIGNED_MAX:
+            self._publish_now()
+        elif self._publish_timer is None:
+            self._publish_timer = self._loop.call_later(_PUBLISH_DELAY_S, self._publish_now)
+
+    def _publish_now(self) -> None:
+        if self._publish_timer is not None:
+            self._publish_timer.cancel()
+            self._publish_timer = None
+        if not self._publishing and self._failure is None:
+            self._publishing = True
+            self._thread.submit(self._publish, lambda _, error: self._published(error))
+
+    def _published(self, error: OSError | None) -> None:
+        self._publishing = False
+        self._changed.set()
+        if error is not None:
+            self._fail([], f"{error.strerror} (errno {error.errno})")
 
     def _fail(self, batch: list[_Waiting], reason: str) -> None:
-        self._failure = reason
+        self._failure = self._failure or reason
         unanswered, self._waiting = batch + self._waiting, []
         for _, durable in unanswered:
             if not durable.done():
@@ -187,9 +239,11 @@ class AuditLog:
                 durable.exception()  # seen, even if its caller is gone
 
     def _commit(self, entries: list[bytes]) -> None:
+        began = time.monotonic()
         leaves = [leaf_hash(entry) for entry in entries]
         self._storage.append(self.size, entries)
         self._grow(leaves)
+        self._commit_s += _WEIGHT_OF_NEWEST * (time.monotonic() - began - self._commit_s)
 
     def _publish(self) -> None:
         unsigned = self._signed[0]

@@ -1,5 +1,6 @@
 """One line per RPC: who called what, how it ended, how long it took. No tokens, no arguments, no results."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -31,10 +32,10 @@ async def _logged(method: str, context: Context) -> AsyncIterator[None]:
         ended = "error"
         raise
     finally:
-        _log.info(
-            "rpc.ended",
-            method=method.removeprefix("/jigsmith.v1."),
-            peer=context.peer(),
-            ended=ended,
-            ms=round((time.monotonic() - began) * 1_000, 3),
-        )
+        # Written when the reply is on its way: nobody should wait for a line in a log.
+        milliseconds = round((time.monotonic() - began) * 1_000, 3)
+        asyncio.get_running_loop().call_soon(_write, method, context.peer(), ended, milliseconds)
+
+
+def _write(method: str, peer: str, ended: str, ms: float) -> None:
+    _log.info("rpc.ended", method=method.removeprefix("/jigsmith.v1."), peer=peer, ended=ended, ms=ms)

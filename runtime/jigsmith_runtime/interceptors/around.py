@@ -22,16 +22,26 @@ class AroundInterceptor(grpc.aio.ServerInterceptor, ABC):
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
         """Return what surrounds the handler of an RPC; `method` is its full name."""
 
+    def __init__(self) -> None:
+        self._handlers: dict[str, Any] = {}
+        """What became of each handler: an RPC then passes all interceptors within a look-up."""
+
     async def intercept_service(
         self,
         continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]",
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
         """Wrap the handler. Any, here and below: messages are of no concern to an interceptor."""
-        handler: Any = await continuation(handler_call_details)
         method: str = handler_call_details.method
+        if method in self._handlers:
+            return self._handlers[method]  # type: ignore[no-any-return]
+        handler: Any = await continuation(handler_call_details)
         if handler is None or not method.startswith(GUARDED):
             return handler  # type: ignore[no-any-return]  # it is what the continuation returns
+        self._handlers[method] = self._wrapped(method, handler)
+        return self._handlers[method]  # type: ignore[no-any-return]
+
+    def _wrapped(self, method: str, handler: Any) -> Any:
         codecs = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,

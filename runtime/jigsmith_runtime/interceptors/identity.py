@@ -23,6 +23,7 @@ class IdentityInterceptor(AroundInterceptor):
     """Lets an RPC through if its caller is known and has a role that includes it."""
 
     def __init__(self, identifier: Identifier) -> None:
+        super().__init__()
         self._identifier = identifier
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:

@@ -27,7 +27,9 @@ from jigsmith_runtime.registry.answers import RequestKey
 
 REQUEST_ID_CHARS_MAX: Final = 128
 PROFILE_DEFAULT: Final = "python"
-_BYTE_LIMITS: Final = ("memory_bytes", "output_bytes", "result_bytes", "temp_bytes")
+_NUMBER_LIMITS: Final = tuple(
+    field.name for field in function_pb2.Limits.DESCRIPTOR.fields if field.name not in {"wall", "cpu"}
+)
 
 Name = TypeVar("Name")
 
@@ -95,7 +97,7 @@ def provenance(message: function_pb2.Provenance) -> Provenance:
 
 
 def _limits(message: function_pb2.Limits) -> dict[str, int]:
-    limits = {name: getattr(message, name) for name in (*_BYTE_LIMITS, "processes")}
+    limits = {name: getattr(message, name) for name in _NUMBER_LIMITS}
     limits["wall_ms"] = _milliseconds("wall", message.wall)
     limits["cpu_ms"] = _milliseconds("cpu", message.cpu)
     return {name: value for name, value in sorted(limits.items()) if value}

@@ -16,7 +16,7 @@ from typing import Final
 from jigsmith_sandbox import seccomp
 from jigsmith_sandbox.backend import SandboxSpec
 from jigsmith_sandbox.errors import BackendMissingError, SandboxUnavailableError
-from jigsmith_sandbox.interpreter import CODE_HOME, interpreter_files
+from jigsmith_sandbox.interpreter import CODE_HOME, interpreter_files, package_files
 
 _SOCKET_HOME: Final = "/run/jigsmith"
 _WORKER: Final = f"{CODE_HOME}/jigsmith_worker"
@@ -74,6 +74,7 @@ class BubblewrapBackend:
 
     def _command(self, spec: SandboxSpec, filter_descriptor: int) -> list[str]:
         files = interpreter_files()
+        mounts = (*files.mounts, *package_files(spec.profile.packages))
         command = [shutil.which("bwrap") or "bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
         command += ["--unshare-cgroup-try", "--new-session", "--die-with-parent", "--as-pid-1", "--hostname", "sandbox"]
         if os.geteuid() == 0:  # real root drops itself to an id that owns nothing on the host
@@ -82,10 +83,10 @@ class BubblewrapBackend:
             command += ["--unshare-user"]
         command += ["--clearenv", "--setenv", "PATH", "/python/bin", "--setenv", "LANG", "C.UTF-8"]
         command += ["--dir", "/run", "--dir", "/tmp", "--chmod", "0777", "/tmp"]  # noqa: S108 - in the sandbox
-        parents = {str(folder) for _, target in files.mounts for folder in Path(target).parents}
+        parents = {str(folder) for _, target in mounts for folder in Path(target).parents}
         for folder in sorted(parents - {"/"}):  # bwrap would make them 0700, closed to the sandbox's user
             command += ["--dir", folder]
-        for source, target in files.mounts:
+        for source, target in mounts:
             command += ["--ro-bind", str(source), target]
         command += ["--ro-bind", str(spec.socket_directory), _SOCKET_HOME, "--proc", "/proc", "--dev", "/dev"]
         command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--seccomp", str(filter_descriptor)]  # noqa: S108

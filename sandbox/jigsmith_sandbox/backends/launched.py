@@ -31,7 +31,7 @@ class LaunchedBackend:
     async def launch(self, spec: SandboxSpec) -> None:
         """Start a sandbox. Raises SandboxUnavailableError. Limits and socket root are the launcher's own."""
         pool = spec.socket_directory.parent.name
-        await self._order("launch", sandbox_id=spec.sandbox_id, owner=spec.owner, pool=pool)
+        await self._order("launch", sandbox_id=spec.sandbox_id, owner=spec.owner, pool=pool, profile=spec.profile.name)
 
     async def list_sandboxes(self, owner: str) -> list[str]:
         """Return the ids of the owner's sandboxes."""

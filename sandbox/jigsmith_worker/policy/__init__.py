@@ -6,12 +6,14 @@ compiled: one text, parsed once.
 
 import ast
 import types
+from collections.abc import Iterable
 from typing import Any, Final
 
+from jigsmith_worker.policy import imports
 from jigsmith_worker.policy.guards import MODULE_NAME, globals_for
 from jigsmith_worker.policy.transformer import PolicyTransformer, Refusal
 
-__all__ = ["PolicyRefusedError", "Refusal", "check", "compile_restricted", "namespace"]
+__all__ = ["PolicyRefusedError", "Refusal", "check", "compile_restricted", "namespace", "warm"]
 
 SOURCE_BYTES_MAX: Final = 65_536
 FILENAME: Final = "<function>"
@@ -43,11 +45,31 @@ def compile_restricted(source: str) -> types.CodeType:
     return compile(_transformed(source), FILENAME, "exec", dont_inherit=True)
 
 
-def namespace(profile: str) -> dict[str, Any]:
-    """Return fresh globals for a run: guarded builtins, guards, imports by allow-list. One profile so far: `python`."""
-    if profile != "python":
-        raise ValueError(f"there is no profile {profile!r}")
-    return globals_for(MODULE_NAME)
+def namespace() -> dict[str, Any]:
+    """Return the globals of the one run of this process: guarded builtins, guards, imports by allow-list."""
+    return _globals
+
+
+_globals: Final = globals_for(MODULE_NAME)
+"""Made before the fork: a process has one run, and copying these in each would copy the pages that they lie on."""
+
+
+def warm(packages: Iterable[str]) -> None:
+    """Allow what a profile's packages offer, and import now whatever may be imported later. Raises ImportError."""
+    imports.allow(packages)
+    imports.facade_all()
+    exec(compile_restricted(_SAMPLE), globals_for(MODULE_NAME))  # noqa: S102 - our own text
+
+
+_SAMPLE: Final = """
+import math
+class Point:
+    def __init__(self, x):
+        self.x = x
+def f(values, *rest, **more):
+    return [f"{Point(value).x:.1f}" for value in values if value is not None]
+f([1, 2], key=math.pi)
+"""
 
 
 def _transformed(source: str) -> ast.Module:

@@ -8,10 +8,10 @@ says is public: its `__all__`, or the names given here where it has none or wher
 import functools
 import importlib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-ALLOWED_MODULES: Final[Mapping[str, str]] = {
+STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     # `*`: everything in __all__; `*-x`: without x; `.`: all public names (C modules, which carry nothing along);
     # otherwise the names themselves.
     "abc": "ABC abstractmethod abstractclassmethod abstractproperty abstractstaticmethod",
@@ -78,6 +78,29 @@ ALLOWED_MODULES: Final[Mapping[str, str]] = {
 }
 
 
+PACKAGES: Final[Mapping[str, Mapping[str, str]]] = {}
+"""The modules that a package adds."""
+
+_allowed: dict[str, str] = dict(STANDARD_LIBRARY)
+
+
+def allow(packages: Iterable[str]) -> None:
+    """Add what the packages of this sandbox's profile offer. A package without a list of its own offers nothing."""
+    for package in packages:
+        _allowed.update(PACKAGES.get(package, {}))
+
+
+def allowed() -> Mapping[str, str]:
+    """Return the modules that may be imported here, each with its rule."""
+    return _allowed
+
+
+def facade_all() -> None:
+    """Build every facade, and with them import every module. Raises ImportError."""
+    for name in _allowed:
+        facade(name)
+
+
 class Facade:
     """Stands for a module: named attributes, fixed for good."""
 
@@ -107,16 +130,16 @@ class Facade:
 @functools.cache
 def facade(name: str) -> Facade:
     """Return the facade of a listed module. Raises ImportError for any other."""
-    if name not in ALLOWED_MODULES and not any(listed.startswith(name + ".") for listed in ALLOWED_MODULES):
+    if name not in _allowed and not any(listed.startswith(name + ".") for listed in _allowed):
         raise ImportError(f"{name} may not be imported here", name=name)
     values: dict[str, Any] = {}
-    if name in ALLOWED_MODULES:
+    if name in _allowed:
         module = importlib.import_module(name)
         values = {
             public: _REPLACED.get(f"{name}.{public}", getattr(module, public)) for public in _public(name, module)
         }
         values = {public: value for public, value in values.items() if not isinstance(value, types.ModuleType)}
-    for listed in ALLOWED_MODULES:
+    for listed in _allowed:
         parent, _, child = listed.rpartition(".")
         if parent == name:
             values[child] = facade(listed)
@@ -124,7 +147,7 @@ def facade(name: str) -> Facade:
 
 
 def _public(name: str, module: types.ModuleType) -> list[str]:
-    rule, *words = ALLOWED_MODULES[name].split()
+    rule, *words = _allowed[name].split()
     if rule not in {"*", "."}:
         return [word for word in (rule, *words) if hasattr(module, word)]
     listed = module.__all__ if rule == "*" and hasattr(module, "__all__") else dir(module)

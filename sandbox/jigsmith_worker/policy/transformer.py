@@ -11,8 +11,7 @@ from typing import Final
 
 from RestrictedPython.transformer import RestrictingNodeTransformer
 
-from jigsmith_worker.policy import names
-from jigsmith_worker.policy.imports import ALLOWED_MODULES
+from jigsmith_worker.policy import imports, names
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +241,8 @@ class PolicyTransformer(RestrictingNodeTransformer):
         return node
 
     def _check_module(self, node: ast.AST, name: str) -> None:
-        if name not in ALLOWED_MODULES:
-            self.refuse(node, f"the import of {name}", f"use one of: {', '.join(sorted(ALLOWED_MODULES))}")
+        if name not in imports.allowed():
+            self.refuse(node, f"the import of {name}", f"use one of: {', '.join(sorted(imports.allowed()))}")
 
     # --- constructs with an advice of their own
 

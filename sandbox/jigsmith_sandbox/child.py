@@ -1,0 +1,289 @@
+"""The host's end of one child: two connections, one call, bounds on everything that comes back.
+
+A call is over when its first process is dead, and with it all others of its pid namespace. One that has answered and has no
+other process is measured and killed from here, and that is its end; for every other one the kernel's report is waited for. What
+it answered is opaque here: lengths are checked, the content is `outcomes`' to distrust.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from jigsmith_worker import frames, wire
+from jigsmith_worker.outcome import End
+
+from jigsmith_sandbox.peer import Peer, Usage
+
+_READ_BYTES: Final = 1 << 18
+_LAST_WORDS_BYTES: Final = 65_536
+"""How much of what a child writes before it has a call is kept, to explain a failed start."""
+_PROCESSORS: Final = os.cpu_count() or 1
+_LOST_GRACE_S: Final = 2.0
+"""How long a killed child may take to end, before its sandbox is considered lost."""
+_MEASURE_AGAIN_S: Final = 0.02
+
+
+class Zygote(Protocol):
+    """What a child needs of the sandbox that it is in."""
+
+    def order(self, what: bytes, token: int) -> None:
+        """Tell the zygote to kill or to measure a child."""
+
+    def lose(self, reason: str) -> None:
+        """Give the sandbox up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one exchange may take."""
+
+    wall_ms: int
+    cpu_ms: int
+    answer_bytes: int
+    """Of the answer's body."""
+    output_bytes: int
+    processes: int
+
+
+@dataclass(slots=True)
+class Finished:
+    """How an exchange ended, all of it measured outside of the child."""
+
+    end: End
+    answer: bytes | None
+    """The whole frame, if one came."""
+    output: bytes
+    output_truncated: bool
+    exit_code: int
+    """Of the first process; negative for a signal."""
+    wall_us: int
+    usage: Usage
+    gone: "asyncio.Future[None]"
+    """Done when no process of the call can run any more, or its sandbox is lost."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    bounds: Bounds
+    began_ns: int
+    done: "asyncio.Future[Finished]"
+    gone: "asyncio.Future[None]"
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+    end: End | None = None
+    ended_ns: int = 0
+
+
+class Child:
+    """One process, from the order to fork it until its end is reported."""
+
+    def __init__(self, token: int, temp: tuple[int, int], zygote: Zygote) -> None:
+        """`temp` is the size of its /tmp: bytes and files."""
+        self.token = token
+        self.temp = temp
+        self.ready = False
+        self._zygote = zygote
+        self._loop = asyncio.get_running_loop()
+        self._answers: socket.socket | None = None
+        self._peer: Peer | None = None
+        self._output: socket.socket | None = None
+        self._answer = bytearray()
+        self._answer_whole: int | None = None
+        self._printed = bytearray()
+        self._truncated = False
+        self._exchange: _Exchange | None = None
+        self._sending: asyncio.Task[None] | None = None
+
+    # --- its connections
+
+    def attach(self, who: bytes, connection: socket.socket) -> None:
+        """Take one of its two connections over."""
+        if who == wire.OUTPUT and self._output is None:
+            self._output = connection
+            self._loop.add_reader(connection.fileno(), self._read_output)
+        elif who == wire.ANSWERS and self._answers is None:
+            self._answers = connection
+            self._peer = Peer.of(connection)
+            self.ready = True
+            self._loop.add_reader(connection.fileno(), self._read_answer)
+        else:
+            connection.close()
+
+    @property
+    def last_words(self) -> str:
+        """What it wrote, if it was never ready."""
+        return self._printed.decode("utf-8", "replace").strip()
+
+    # --- one call
+
+    def exchange(self, frame: bytes, bounds: Bounds) -> "asyncio.Future[Finished]":
+        """Hand a frame over; the future tells how it ended. To be called once, when ready."""
+        assert self._answers is not None
+        done: asyncio.Future[Finished] = self._loop.create_future()
+        exchange = self._exchange = _Exchange(bounds, time.monotonic_ns(), done, self._loop.create_future())
+        self._send(self._answers, frame)
+        exchange.timers.append(self._loop.call_later(bounds.wall_ms / 1_000, self.finish, End.WALL))
+        if bounds.cpu_ms < bounds.wall_ms * min(_PROCESSORS, bounds.processes):
+            self._watch_cpu(bounds.cpu_ms * 1_000)
+        return done
+
+    def _send(self, connection: socket.socket, frame: bytes) -> None:
+        try:
+            sent = connection.send(frame)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.finish(End.BROKEN)
+            return
+        if sent < len(frame):
+            self._sending = self._loop.create_task(self._send_rest(connection, memoryview(frame)[sent:]))
+
+    async def _send_rest(self, connection: socket.socket, rest: memoryview) -> None:
+        with contextlib.suppress(OSError):  # it is gone, or did not want to listen: its end will be reported
+            await self._loop.sock_sendall(connection, rest)
+
+    def _watch_cpu(self, left_us: int) -> None:
+        """Ask for the CPU time when it could be used up at the earliest: on all processors at once."""
+        assert self._exchange is not None
+        wait_s = max(left_us / 1e6 / min(_PROCESSORS, self._exchange.bounds.processes), _MEASURE_AGAIN_S)
+        self._exchange.timers.append(self._loop.call_later(wait_s, self._zygote.order, wire.MEASURE, self.token))
+
+    def measured(self, cpu_us: int) -> None:
+        """Take note of the CPU time that it and its descendants used so far."""
+        if self._exchange is not None and self._exchange.end is None:
+            left_us = self._exchange.bounds.cpu_ms * 1_000 - cpu_us
+            if left_us > 0:
+                self._watch_cpu(left_us)
+            else:
+                self.finish(End.CPU)
+
+    def finish(self, end: End) -> None:
+        """Settle why the exchange ends, and have the process killed unless it is ending. The first reason counts."""
+        exchange = self._exchange
+        if exchange is None or exchange.end is not None:
+            return
+        exchange.end, exchange.ended_ns = end, time.monotonic_ns()
+        for timer in exchange.timers:
+            timer.cancel()
+        exchange.timers.clear()
+        used = self._peer.usage_alone() if self._peer is not None and end is End.ANSWERED else None
+        killed = self._peer is not None and self._peer.kill()
+        if not killed:
+            self._zygote.order(wire.KILL, self.token)
+        exchange.timers.append(self._loop.call_later(_LOST_GRACE_S, self._zygote.lose, "a killed child did not end"))
+        if killed and used is not None:
+            self._drain(self._output, self._read_output)
+            self._settle(exchange, 0, used)
+            exchange.gone.set_result(None)
+
+    def _read_answer(self) -> None:
+        assert self._answers is not None
+        try:
+            data = self._answers.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        exchange = self._exchange
+        if data and exchange is not None and exchange.end is None:
+            self._answer += data
+            self._check_answer(exchange)
+        else:  # it closed its end, or speaks when nobody asked: whatever comes now, nobody will read it
+            self._loop.remove_reader(self._answers.fileno())
+
+    def _check_answer(self, exchange: _Exchange) -> None:
+        if self._answer_whole is None and len(self._answer) >= frames.PREFIX.size:
+            header_bytes, body_bytes = frames.PREFIX.unpack_from(self._answer)
+            self._answer_whole = frames.PREFIX.size + header_bytes + body_bytes
+            if header_bytes > frames.HEADER_BYTES_MAX or body_bytes > exchange.bounds.answer_bytes:
+                self.finish(End.ANSWER_SIZE)
+                return
+        if self._answer_whole is not None and len(self._answer) >= self._answer_whole:
+            self.finish(End.ANSWERED)
+
+    def _read_output(self) -> None:
+        assert self._output is not None
+        try:
+            data = self._output.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._output.fileno())
+            return
+        room = (self._exchange.bounds.output_bytes if self._exchange else _LAST_WORDS_BYTES) - len(self._printed)
+        self._printed += data[:room]
+        if len(data) > room:
+            self._truncated = True
+            self._loop.remove_reader(self._output.fileno())
+            self.finish(End.OUTPUT)
+
+    # --- its end
+
+    def exited(self, exit_code: int, cpu_us: int, memory_peak_bytes: int) -> None:
+        """Take note that the process and its namespace are gone; read what it left in its sockets, within the bounds."""
+        self._drain(self._answers, self._read_answer)
+        self._drain(self._output, self._read_output)
+        exchange = self._exchange
+        self.close()
+        if exchange is not None:
+            self._settle(exchange, exit_code, Usage(cpu_us, memory_peak_bytes))
+
+    def _settle(self, exchange: _Exchange, exit_code: int, used: Usage) -> None:
+        if exchange.done.done():
+            return
+        end = exchange.end or End.EXITED
+        answered = end is End.ANSWERED and self._answer_whole is not None
+        exchange.done.set_result(
+            Finished(
+                end=end,
+                answer=bytes(self._answer[: self._answer_whole]) if answered else None,
+                output=bytes(self._printed),
+                output_truncated=self._truncated,
+                exit_code=0 if answered else exit_code,
+                wall_us=((exchange.ended_ns or time.monotonic_ns()) - exchange.began_ns) // 1_000,
+                usage=used,
+                gone=exchange.gone,
+            )
+        )
+
+    def _drain(self, connection: socket.socket | None, read: Callable[[], None]) -> None:
+        if connection is None:
+            return
+        with contextlib.suppress(OSError):
+            while connection.recv(1, socket.MSG_PEEK) and self._is_read(connection):
+                read()
+
+    def _is_read(self, connection: socket.socket) -> bool:
+        if connection is self._output:
+            return not self._truncated
+        return self._exchange is not None and self._exchange.end is None
+
+    def fail(self, error: Exception) -> None:
+        """Let whoever waits know that the sandbox is lost."""
+        exchange = self._exchange
+        self.close()
+        if exchange is not None and not exchange.done.done():
+            exchange.done.set_exception(error)
+            exchange.done.exception()  # seen, even if nobody waits any more
+
+    def close(self) -> None:
+        """Give back its connections and timers. Whoever waits for it to be gone waits no longer."""
+        for connection in (self._answers, self._output):
+            if connection is not None:
+                self._loop.remove_reader(connection.fileno())
+                connection.close()
+        if self._peer is not None:
+            self._peer.close()
+        if self._sending is not None:
+            self._sending.cancel()
+        if self._exchange is not None:
+            for timer in self._exchange.timers:
+                timer.cancel()
+            if not self._exchange.gone.done():
+                self._exchange.gone.set_result(None)

@@ -1,0 +1,88 @@
+"""The process on the other end of a Unix socket: what it has used by the kernel's account, and how to end it at once.
+
+A child is measured while it waits to be dismissed, and killed from here, so that nobody has to wait until the kernel has taken
+it apart. That takes its process id as this process sees it, which containers beside each other do not have, and the right to
+send it signals. Where either is missing, the zygote does both, and its report is waited for.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from typing import Final, Self
+
+_CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
+_PEAK: Final = re.compile(rb"VmHWM:\s+(\d+) kB")
+_READ_BYTES: Final = 4_096
+_FAULTS_OF_CHILDREN: Final = (8, 10)
+"""cminflt and cmajflt among the fields of /proc/PID/stat that follow the command (proc(5))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process has used."""
+
+    cpu_us: int
+    memory_peak_bytes: int
+    """The peak of its resident set."""
+
+
+class Peer:
+    """A living process, held by a descriptor, so that nothing that takes over its number is ever meant."""
+
+    def __init__(self, process: int, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._clock = (~process << 3) | 2  # what clock_getcpuclockid(3) does
+        self._stat = f"/proc/{process}/stat"
+        self._status = f"/proc/{process}/status"
+        self._children = f"/proc/{process}/task/{process}/children"
+
+    @classmethod
+    def of(cls, connection: socket.socket) -> Self | None:
+        """Return the process that made a connection, or None if it cannot be seen from here."""
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        process = _CREDENTIALS.unpack(credentials)[0]
+        if process <= 0:
+            return None
+        try:
+            return cls(process, os.pidfd_open(process))
+        except OSError:
+            return None
+
+    def usage_alone(self) -> Usage | None:
+        """Return what the process has used; None if it is gone, or has or had children, whose use only its end tells."""
+        try:
+            nanoseconds = time.clock_gettime_ns(self._clock)
+            fields = _read(self._stat).rpartition(b")")[2].split()
+            peak = _PEAK.search(_read(self._status))
+            children = _read(self._children)
+        except OSError:
+            return None
+        if peak is None or children or any(fields[index] != b"0" for index in _FAULTS_OF_CHILDREN):
+            return None
+        return Usage(nanoseconds // 1_000, int(peak[1]) * 1_024)
+
+    def kill(self) -> bool:
+        """Send SIGKILL: not one more instruction of it will run. Return whether it was there and the signal allowed."""
+        try:
+            signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of it."""
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, _READ_BYTES)
+    finally:
+        os.close(descriptor)

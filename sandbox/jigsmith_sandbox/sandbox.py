@@ -1,0 +1,410 @@
+"""One launched sandbox: its zygote, the children that wait in it, and the calls that run in it."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import secrets
+import shutil
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from jigsmith_worker import child as inside
+from jigsmith_worker import frames, wire
+from jigsmith_worker.outcome import End, OutcomeKind
+
+from jigsmith_sandbox import outcomes, seccomp
+from jigsmith_sandbox.backend import Backend, Call, Outcome, PolicyVerdict, SandboxSpec
+from jigsmith_sandbox.child import Bounds, Child, Finished
+from jigsmith_sandbox.code_cache import CodeCache
+from jigsmith_sandbox.errors import ProtocolError, SandboxUnavailableError
+from jigsmith_sandbox.limits import Limits
+
+SANDBOX_UID: Final = 65_534
+_LAUNCH_TIMEOUT_S: Final = 60.0
+_ALIVE_POLL_S: Final = 0.5
+_CHILD_TIMEOUT_S: Final = 10.0
+"""How long forking and confining a child may take."""
+_REFILL_DELAY_S: Final = 0.004
+"""When to fork ahead again. Not at once: whoever got the answer has work to do first, on the same processors."""
+_REPORT_BYTES_MAX: Final = 1 << 16
+
+_COMPILE_LIMITS: Final = {
+    "memory_bytes": 1 << 29,
+    "cpu_ms": 5_000,
+    "processes": 1,
+    "open_files": 8,
+    "temp_bytes": 1 << 16,
+}
+_COMPILE_BOUNDS: Final = Bounds(wall_ms=5_000, cpu_ms=5_000, answer_bytes=1 << 22, output_bytes=4_096, processes=1)
+
+
+class Sandbox:
+    """A running sandbox. `open` it, use it, `close` it; `on_lost` hears once if it is lost in between."""
+
+    def __init__(
+        self, spec: SandboxSpec, backend: Backend, codes: CodeCache, on_lost: Callable[["Sandbox"], None]
+    ) -> None:
+        self.spec = spec
+        self.running = 0
+        """How many calls are in it or wait for a child of it."""
+        self.lost = False
+        self._backend = backend
+        self._codes = codes
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._secret = secrets.token_bytes(wire.SECRET_BYTES)
+        self._python = ""
+        self._listener: socket.socket | None = None
+        self._zygote: socket.socket | None = None
+        self._strangers: set[socket.socket] = set()
+        """Connections that have not said yet whose they are."""
+        self._reports = bytearray()
+        self._tokens = itertools.count(1)
+        self._children: dict[int, Child] = {}
+        self._idle: dict[tuple[int, int], deque[Child]] = {}
+        self._wanted: dict[tuple[int, int], deque[asyncio.Future[Child]]] = {}
+        self._spares = 0
+        self._spare_temp = (0, 0)
+        self._refill_timer: asyncio.TimerHandle | None = None
+
+    # --- life
+
+    async def open(self, default: Limits, spares: int) -> None:
+        """Launch the sandbox and wait until its first child is confined. Raises SandboxUnavailableError."""
+        self._spares, self._spare_temp = spares, _temp(default)
+        try:
+            path = self._listen()
+            async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
+                await self._backend.launch(self.spec)
+                await self._meet_zygote()
+                path.chmod(0o666)
+                self._refill()
+                first = await self._take(self._spare_temp)
+                self._idle.setdefault(first.temp, deque()).append(first)
+        except TimeoutError:
+            await self.close()
+            message = f"a {self._backend.name} sandbox did not start within {_LAUNCH_TIMEOUT_S:.0f} s"
+            raise SandboxUnavailableError(message) from None
+        except (SandboxUnavailableError, asyncio.CancelledError):
+            await self.close()
+            raise
+
+    def _listen(self) -> Path:
+        directory = self.spec.socket_directory
+        directory.mkdir(mode=0o711)
+        path = directory / "worker.sock"
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        listener.bind(str(path))
+        listener.listen(128)
+        path.chmod(0o666)  # the sandbox's user is not ours; nobody else can guess the folder's name
+        self._listener = listener
+        return path
+
+    async def _meet_zygote(self) -> None:
+        """Wait for the first connection, configure the zygote, and hear that it is ready."""
+        zygote = self._zygote = await self._first_connection()
+        hello = await _receive_exactly(zygote, wire.HELLO.size)
+        if hello is None or wire.HELLO.unpack(hello)[0] != wire.ZYGOTE:
+            raise await self._failed_start("it did not introduce itself")
+        configuration = {
+            "uid": SANDBOX_UID,
+            "gid": SANDBOX_UID,
+            "secret": self._secret.hex(),
+            "packages": list(self.spec.profile.packages),
+            "warm_up": self.spec.profile.warm_up,
+        }
+        await self._loop.sock_sendall(zygote, frames.encode(configuration, seccomp.call_filter(seccomp.load())))
+        buffer = frames.FrameBuffer(0)
+        while (frame := buffer.next()) is None:
+            data = await self._loop.sock_recv(zygote, frames.HEADER_BYTES_MAX)
+            if not data:
+                raise await self._failed_start("its zygote ended")
+            buffer.feed(data)
+        self._python = str(frame[0].get("python"))[:64]
+        assert self._listener is not None
+        self._loop.add_reader(zygote.fileno(), self._read_reports)
+        self._loop.add_reader(self._listener.fileno(), self._accept)
+
+    async def _first_connection(self) -> socket.socket:
+        assert self._listener is not None
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ALIVE_POLL_S):
+                    connection, _ = await self._loop.sock_accept(self._listener)
+                    return connection
+            if not await self._backend.alive(self.spec.sandbox_id):
+                raise await self._failed_start("it ended")
+
+    async def _failed_start(self, what: str) -> SandboxUnavailableError:
+        text = await self._backend.diagnose(self.spec.sandbox_id)
+        return SandboxUnavailableError(f"a {self._backend.name} sandbox was not ready: {what}: {text}".rstrip(": "))
+
+    async def close(self) -> None:
+        """Kill the sandbox and remove its socket folder."""
+        self.lose("it was closed")
+        await self._backend.kill(self.spec.sandbox_id)
+        remove_socket_directory(self.spec.socket_directory)
+
+    def lose(self, reason: str) -> None:
+        """Give the sandbox up: fail what runs in it, and tell the owner, who will close it."""
+        if self.lost:
+            return
+        self.lost = True
+        if self._refill_timer is not None:
+            self._refill_timer.cancel()
+        for connection in (self._listener, self._zygote, *self._strangers):
+            if connection is not None:
+                self._loop.remove_reader(connection.fileno())
+                connection.close()
+        error = SandboxUnavailableError(f"the sandbox was lost: {reason}")
+        for child in self._children.values():
+            child.fail(error)
+        self._children.clear()
+        for waiting in itertools.chain(*self._wanted.values()):
+            if not waiting.done():
+                waiting.set_exception(error)
+        self._on_lost(self)
+
+    # --- calls
+
+    async def run(self, call: Call) -> Outcome:
+        """Run a call. Cancelling this coroutine ends the run and waits for its end. Raises SandboxUnavailableError."""
+        self.running += 1
+        try:
+            outcome, code = await self._compiled(call)
+            if code is None:
+                return outcome
+            limits = call.limits.as_dict()
+            header = {
+                "op": "run",
+                "entry_point": call.entry_point,
+                "policy": call.policy,
+                "result_bytes": call.limits.result_bytes,
+                "source_bytes": len(code),
+                "limits": {name: limits[name] for name in _COMPILE_LIMITS},
+            }
+            bounds = Bounds(
+                wall_ms=call.limits.wall_ms,
+                cpu_ms=call.limits.cpu_ms,
+                answer_bytes=call.limits.result_bytes,
+                output_bytes=call.limits.output_bytes,
+                processes=call.limits.processes,
+            )
+            frame = frames.encode(header, code + call.arguments_json.encode())
+            return outcomes.of_run(await self._exchange(frame, bounds, _temp(call.limits)), call.limits.cpu_ms)
+        finally:
+            self.running -= 1
+
+    async def check(self, source: str, entry_point: str, digest: str) -> PolicyVerdict:
+        """Run the policy gate over a source, in a child that runs nothing of it. The code is kept for the first call."""
+        self.running += 1
+        try:
+            outcome, code = await self._compile(source, entry_point, "restricted")
+            if code is not None:
+                self._codes.put((digest, "restricted", self._python), code)
+            return outcomes.verdict(outcome, accepted=code is not None)
+        finally:
+            self.running -= 1
+
+    async def _compiled(self, call: Call) -> tuple[Outcome, bytes | None]:
+        key = (call.version_digest, call.policy, self._python)
+        code = self._codes.get(key)
+        if code is not None:
+            return _NOTHING_RAN, code
+        outcome, code = await self._compile(call.source, call.entry_point, call.policy)
+        if code is not None:
+            self._codes.put(key, code)
+        return outcome, code
+
+    async def _compile(self, source: str, entry_point: str, policy: str) -> tuple[Outcome, bytes | None]:
+        header = {"op": "compile", "entry_point": entry_point, "policy": policy, "limits": _COMPILE_LIMITS}
+        encoded = source.encode("utf-8", "replace")
+        frame = frames.encode(header | {"source_bytes": len(encoded)}, encoded)
+        return outcomes.of_compilation(await self._exchange(frame, _COMPILE_BOUNDS, self._spare_temp))
+
+    async def _exchange(self, frame: bytes, bounds: Bounds, temp: tuple[int, int]) -> Finished:
+        child = await self._take(temp)
+        finished = child.exchange(frame, bounds)
+        if 2 * len(self._idle.get(self._spare_temp, ())) < self._spares:
+            self._refill()
+        try:
+            return await asyncio.shield(finished)
+        except asyncio.CancelledError:
+            child.finish(End.CANCELLED)
+            with contextlib.suppress(SandboxUnavailableError):
+                await finished  # bounded: a child that does not end costs the sandbox
+            raise
+        finally:
+            self._refill_soon()
+
+    # --- children
+
+    async def _take(self, temp: tuple[int, int]) -> Child:
+        """Return a child that is ready, and nobody else's."""
+        if self.lost:
+            raise SandboxUnavailableError("the sandbox was lost")
+        idle = self._idle.get(temp)
+        if idle:
+            return idle.popleft()
+        waiting: asyncio.Future[Child] = self._loop.create_future()
+        wanted = self._wanted.setdefault(temp, deque())
+        wanted.append(waiting)
+        if len(wanted) > sum(not child.ready and child.temp == temp for child in self._children.values()):
+            self._fork(temp)
+        try:
+            async with asyncio.timeout(_CHILD_TIMEOUT_S):
+                return await waiting
+        except TimeoutError:
+            self.lose("it forked no child in time")
+            raise SandboxUnavailableError("the sandbox forked no child in time") from None
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
+                self._offer(waiting.result())  # it had just been handed over
+            raise
+
+    def _offer(self, child: Child) -> None:
+        """Give a child that has become ready to whoever waits for one, or keep it."""
+        wanted = self._wanted.get(child.temp, deque())
+        while wanted:
+            waiting = wanted.popleft()
+            if not waiting.done():
+                waiting.set_result(child)
+                return
+        self._idle.setdefault(child.temp, deque()).append(child)
+
+    def _fork(self, temp: tuple[int, int]) -> None:
+        token = next(self._tokens)
+        self._children[token] = Child(token, temp, self)
+        self._tell(wire.ORDER.pack(wire.FORK, token, *temp))
+
+    def order(self, what: bytes, token: int) -> None:
+        """Tell the zygote to kill or to measure a child."""
+        self._tell(wire.ORDER.pack(what, token, 0, 0))
+
+    def _tell(self, order: bytes) -> None:
+        assert self._zygote is not None
+        try:
+            if not self.lost and self._zygote.send(order) != len(order):
+                self.lose("its zygote does not listen")
+        except OSError as error:
+            self.lose(f"its zygote does not listen: {error}")
+
+    def _refill_soon(self) -> None:
+        """Fork ahead when the delay is over."""
+        if self._refill_timer is None and not self.lost:
+            self._refill_timer = self._loop.call_later(_REFILL_DELAY_S, self._refill)
+
+    def _refill(self) -> None:
+        if self._refill_timer is not None:
+            self._refill_timer.cancel()
+            self._refill_timer = None
+        if self.lost:
+            return
+        there = len(self._idle.get(self._spare_temp, ()))
+        coming = sum(not child.ready and child.temp == self._spare_temp for child in self._children.values())
+        for _ in range(there + coming, self._spares):
+            self._fork(self._spare_temp)
+
+    # --- what comes in
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while True:
+                connection, _ = self._listener.accept()
+                connection.setblocking(False)
+                self._strangers.add(connection)
+                self._loop.add_reader(connection.fileno(), self._greet, connection)
+
+    def _greet(self, connection: socket.socket) -> None:
+        """Find out whose connection it is. One that does not say so at once, in one piece, is closed."""
+        self._loop.remove_reader(connection.fileno())
+        self._strangers.discard(connection)
+        try:
+            who, secret, token = wire.HELLO.unpack(connection.recv(wire.HELLO.size))
+        except (OSError, ValueError, struct.error):
+            connection.close()
+            return
+        child = self._children.get(token)
+        if child is None or not secrets.compare_digest(secret, self._secret):
+            connection.close()
+            return
+        child.attach(who, connection)
+        if who == wire.ANSWERS:
+            self._offer(child)
+
+    def _read_reports(self) -> None:
+        assert self._zygote is not None
+        try:
+            data = self._zygote.recv(_REPORT_BYTES_MAX)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.lose("it ended")
+            return
+        self._reports += data
+        try:
+            while len(self._reports) >= wire.REPORT.size and not self.lost:
+                report = wire.REPORT.unpack_from(self._reports)
+                del self._reports[: wire.REPORT.size]
+                self._hear(*report)
+        except ProtocolError as error:
+            self.lose(str(error))
+
+    def _hear(self, what: bytes, token: int, status: int, cpu_us: int, memory_peak_bytes: int) -> None:
+        child = self._children.get(token)
+        if child is None:
+            raise ProtocolError("its zygote speaks of a child that there is not")
+        if what == wire.MEASURED:
+            child.measured(cpu_us)
+        elif what == wire.FAILED:
+            raise ProtocolError(f"it cannot make namespaces: {os.strerror(status)}")
+        elif what == wire.EXITED:
+            try:
+                exit_code = os.waitstatus_to_exitcode(status)
+            except ValueError:
+                raise ProtocolError("its zygote reports an end that is none") from None
+            self._exited(child, exit_code, cpu_us, memory_peak_bytes)
+        else:
+            raise ProtocolError("its zygote sent an unknown report")
+
+    def _exited(self, child: Child, exit_code: int, cpu_us: int, memory_peak_bytes: int) -> None:
+        del self._children[child.token]
+        with contextlib.suppress(ValueError):
+            self._idle.get(child.temp, deque()).remove(child)
+        child.exited(exit_code, cpu_us, memory_peak_bytes)
+        if not child.ready:
+            if exit_code == inside.NOT_CONFINED:
+                raise ProtocolError(child.last_words or "a child could not be confined")
+            if self._wanted.get(child.temp):
+                self._fork(child.temp)
+        self._refill_soon()
+
+
+_NOTHING_RAN: Final = Outcome(OutcomeKind.RETURNED)
+
+
+def _temp(limits: Limits) -> tuple[int, int]:
+    return limits.temp_bytes, limits.temp_files
+
+
+async def _receive_exactly(connection: socket.socket, count: int) -> bytes | None:
+    data = b""
+    while len(data) < count:
+        more = await asyncio.get_running_loop().sock_recv(connection, count - len(data))
+        if not more:
+            return None
+        data += more
+    return data
+
+
+def remove_socket_directory(directory: Path) -> None:
+    """Remove a sandbox's socket folder. Nothing but the host ever wrote to it: sandboxes mount it read-only."""
+    shutil.rmtree(directory, ignore_errors=True)

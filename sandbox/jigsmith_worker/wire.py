@@ -1,0 +1,19 @@
+"""What host, zygote and children say to each other, beside the frames that carry calls.
+
+Every process of a sandbox connects to the host's socket by itself: the zygote once, each child twice (its answers, its
+output). So the data of a call goes from the host to the one process that needs it and back, past every other.
+"""
+
+import struct
+from typing import Final
+
+HELLO: Final = struct.Struct("!c16sI")  # who connects, the sandbox's secret, the child's token
+ZYGOTE, ANSWERS, OUTPUT = b"Z", b"A", b"O"
+SECRET_BYTES: Final = 16
+"""Handed to the zygote with its configuration; a connection that does not know it is not of this sandbox."""
+
+ORDER: Final = struct.Struct("!cIQI")  # host to zygote: what, token, temp_bytes, temp_files
+FORK, KILL, MEASURE = b"F", b"K", b"M"
+
+REPORT: Final = struct.Struct("!cIiQQ")  # zygote to host: what, token, wait status or errno, cpu_us, peak_bytes
+EXITED, FAILED, MEASURED = b"X", b"E", b"M"
