@@ -88,9 +88,12 @@ class Pool:
         return await self._group(call.profile).use(lambda sandbox: sandbox.run(call))
 
     async def check(
-        self, source: str, *, entry_point: str, digest: str, profile: str = profiles.DEFAULT
+        self, source: str, *, entry_point: str, digest: str = "", profile: str = profiles.DEFAULT
     ) -> PolicyVerdict:
-        """Ask the policy gate, which runs in a disposable child. Raises SandboxUnavailableError."""
+        """Ask the policy gate, which runs in a disposable child. Raises SandboxUnavailableError.
+
+        With a `digest`, the version's, the compiled code is kept for its first call.
+        """
         return await self._group(profile).use(lambda sandbox: sandbox.check(source, entry_point, digest))
 
     def _group(self, profile: str) -> "_Group":

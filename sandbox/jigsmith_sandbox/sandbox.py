@@ -201,11 +201,11 @@ class Sandbox:
             self.running -= 1
 
     async def check(self, source: str, entry_point: str, digest: str) -> PolicyVerdict:
-        """Run the policy gate over a source, in a child that runs nothing of it. The code is kept for the first call."""
+        """Run the policy gate over a source, in a child that runs nothing of it. With a digest, the code is kept for calls."""
         self.running += 1
         try:
             outcome, code = await self._compile(source, entry_point, "restricted")
-            if code is not None:
+            if code is not None and digest:
                 self._codes.put((digest, "restricted", self._python), code)
             return outcomes.verdict(outcome, accepted=code is not None)
         finally:

@@ -88,7 +88,7 @@ def _rehearse() -> None:
     buffer = frames.FrameBuffer()
     buffer.feed(frame)
     header, body = buffer.next() or ({}, b"")
-    _call(header, body[: len(_REHEARSAL_CODE)], body[len(_REHEARSAL_CODE) :], dict(policy.namespace()))
+    _call(header, body[: len(_REHEARSAL_CODE)], body[len(_REHEARSAL_CODE) :], policy.rehearsal_namespace())
 
 
 def _connect(home: Home) -> _socket.socket:

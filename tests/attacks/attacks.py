@@ -73,7 +73,7 @@ PROCESSES: Final = {
     "finds its parent": "return os.getppid()",
     "reads a host process's memory": "return os.open(f\"/proc/{target['pid']}/mem\", os.O_RDONLY)",
     "limits another process": "return resource.prlimit(target['pid'], resource.RLIMIT_NOFILE)",
-    "raises its own limits": "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]; resource.setrlimit(resource.RLIMIT_NOFILE, (hard + 1, hard + 1)); return 'raised'",
+    "raises its own limits": "resource.setrlimit(resource.RLIMIT_NOFILE, (1_100, 1_100)); return 'raised'",
     "raises its core limit": "resource.setrlimit(resource.RLIMIT_CORE, (1 << 30, 1 << 30)); return 'raised'",
     "raises its priority": "return os.nice(-5) or 'raised'",
     "locks memory": "return ctypes.CDLL(None).mlockall(1) == 0",

@@ -82,7 +82,7 @@ async def test_numbers_of_a_run_are_not_the_calls_to_choose(pool: Pool) -> None:
     ['{"a": NaN}', '{"a": 1, "a": 2}', "[1", "1 2", "", "[" * 5_000 + "]" * 5_000, "1e999", '"\\ud800"', "Infinity"],
 )
 async def test_a_result_that_only_looks_like_json_is_not_given_out(result: str) -> None:
-    """The host parses strictly before a result leaves; the caller gets RESULT_NOT_SERIALIZABLE."""
+    """The host parses strictly before a result leaves; the caller gets an error."""
     from jigsmith_runtime.errors import Reason  # noqa: PLC0415
     from jigsmith_runtime.outcomes import fault_of  # noqa: PLC0415
 
@@ -92,4 +92,4 @@ async def test_a_result_that_only_looks_like_json_is_not_given_out(result: str) 
         outcome = await warm.run(call(source, json.dumps({"text": result})))
     fault = fault_of(outcome, "", result_depth=64)
     assert fault is not None
-    assert fault.reason in {Reason.RESULT_NOT_SERIALIZABLE, Reason.FUNCTION_DIED}
+    assert fault.reason in {Reason.RESULT_NOT_SERIALIZABLE, Reason.RESULT_LIMIT, Reason.FUNCTION_DIED}

@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterable
 from typing import Any, Final
 
-from jigsmith_worker.policy import imports
+from jigsmith_worker.policy import imports, packages
 from jigsmith_worker.policy.guards import MODULE_NAME, globals_for
 from jigsmith_worker.policy.transformer import PolicyTransformer, Refusal
 
@@ -47,17 +47,24 @@ def compile_restricted(source: str) -> types.CodeType:
 
 def namespace() -> dict[str, Any]:
     """Return the globals of the one run of this process: guarded builtins, guards, imports by allow-list."""
+    packages.guard()
     return _globals
+
+
+def rehearsal_namespace() -> dict[str, Any]:
+    """Return globals for a run of no consequence, before the real one."""
+    return dict(_globals)
 
 
 _globals: Final = globals_for(MODULE_NAME)
 """Made before the fork: a process has one run, and copying these in each would copy the pages that they lie on."""
 
 
-def warm(packages: Iterable[str]) -> None:
+def warm(profile_packages: Iterable[str]) -> None:
     """Allow what a profile's packages offer, and import now whatever may be imported later. Raises ImportError."""
-    imports.allow(packages)
+    imports.allow(profile_packages)
     imports.facade_all()
+    packages.replace_doors(profile_packages)
     exec(compile_restricted(_SAMPLE), globals_for(MODULE_NAME))  # noqa: S102 - our own text
 
 

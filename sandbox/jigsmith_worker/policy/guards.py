@@ -7,7 +7,7 @@ import weakref
 from _string import formatter_parser  # type: ignore[import-not-found]  # the parser behind str.format
 from typing import Any, Final
 
-from jigsmith_worker.policy import names
+from jigsmith_worker.policy import names, packages
 from jigsmith_worker.policy.imports import guarded_import
 
 MODULE_NAME: Final = "function"
@@ -42,6 +42,8 @@ def _guarded_getattr(value: Any, name: object, *default: Any) -> Any:
         raise AttributeError("mro cannot be read here")
     if text == "obj" and isinstance(value, BaseException):  # CVE-2024-47532
         raise AttributeError("the object of an exception cannot be read here")
+    if text in packages.DOORS and packages.comes_from_a_package(value):
+        raise AttributeError(f"{text} of numpy, pandas and sympy cannot be used here")
     if names.is_private(text) and not (_is_own(value) or _is_namedtuple(value, text)):
         raise AttributeError(f"{text} is private to its class")
     return getattr(value, text, *default)

@@ -11,6 +11,8 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from jigsmith_worker.policy import packages
+
 STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     # `*`: everything in __all__; `*-x`: without x; `.`: all public names (C modules, which carry nothing along);
     # otherwise the names themselves.
@@ -78,16 +80,13 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
 }
 
 
-PACKAGES: Final[Mapping[str, Mapping[str, str]]] = {}
-"""The modules that a package adds."""
-
 _allowed: dict[str, str] = dict(STANDARD_LIBRARY)
 
 
-def allow(packages: Iterable[str]) -> None:
+def allow(names: Iterable[str]) -> None:
     """Add what the packages of this sandbox's profile offer. A package without a list of its own offers nothing."""
-    for package in packages:
-        _allowed.update(PACKAGES.get(package, {}))
+    for package in names:
+        _allowed.update(packages.MODULES.get(package, {}))
 
 
 def allowed() -> Mapping[str, str]:

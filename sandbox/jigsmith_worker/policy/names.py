@@ -4,6 +4,8 @@ from typing import Final
 
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
+from jigsmith_worker.policy import packages
+
 GUARD_ATTRIBUTE: Final = "_getattr_"
 GUARD_WRITE: Final = "_write_"
 GUARD_CLASS: Final = "_own_class_"
@@ -25,8 +27,12 @@ READABLE_DUNDERS: Final = DEFINABLE_DUNDERS | {"__name__", "__qualname__", "__do
 BINDABLE_DUNDERS: Final = frozenset({"__slots__", "__all__", "__doc__", "__version__", "__author__"})
 NAMEDTUPLE_ATTRIBUTES: Final = frozenset({"_asdict", "_fields", "_field_defaults", "_make", "_replace"})
 
-SENSITIVE_ATTRIBUTES: Final = frozenset({"format", "format_map", "mro", "obj"})
+SENSITIVE_ATTRIBUTES: Final = frozenset({"format", "format_map", "mro", "obj"}) | packages.DOORS
 """Public names that are checked when they are read, because what they give depends on the object."""
+
+
+_CYTHON_ATTRIBUTES: Final = frozenset({"func_code", "func_globals", "func_closure", "func_defaults", "func_dict"})
+"""What functions of C extensions made with Cython call their insides."""
 
 
 def is_dunder(name: str) -> bool:
@@ -52,7 +58,7 @@ def why_unbindable(name: str) -> str | None:
 
 def why_unreadable_attribute(name: str) -> str | None:
     """Return what is wrong with reading an attribute of that name from any object, or None."""
-    if name in INSPECT_ATTRIBUTES:
+    if name in INSPECT_ATTRIBUTES or name in _CYTHON_ATTRIBUTES:
         return "an attribute of frames, code or tracebacks"
     if is_dunder(name) and name not in READABLE_DUNDERS:
         return "a special attribute"

@@ -1,0 +1,167 @@
+# ruff: noqa: E501 - programs are easier to read on one line
+"""The profile `scientific`: ordinary numpy, pandas and sympy run under the policy, and their doors are closed."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from jigsmith_sandbox import profiles
+from jigsmith_sandbox.backend import Backend, Call, Outcome
+from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
+from jigsmith_sandbox.backends.docker import DockerBackend
+from jigsmith_sandbox.errors import BackendMissingError
+from jigsmith_sandbox.limits import shipped
+from jigsmith_sandbox.pool import Pool
+from jigsmith_worker.outcome import OutcomeKind
+
+from tests.conformance.conftest import OWNER, SANDBOX_IMAGE
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["bubblewrap", "docker"])
+async def pool(request: pytest.FixtureRequest) -> AsyncIterator[Pool]:
+    """Give one sandbox of the shipped profile, started by the first call."""
+    backend: Backend = BubblewrapBackend() if request.param == "bubblewrap" else DockerBackend(SANDBOX_IMAGE)
+    try:
+        await backend.check()
+    except BackendMissingError as missing:
+        pytest.skip(str(missing))
+    async with Pool(backend, owner=f"{OWNER}-packages", profiles=profiles.shipped(), slots=2) as one:
+        yield one
+
+
+async def run(pool: Pool, source: str) -> Outcome:
+    """Run `f` of a source under the policy."""
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return await pool.run(Call(source, "f", "{}", shipped().default, digest, profile="scientific"))
+
+
+ORDINARY = {
+    "linear algebra": (
+        "import numpy as np\ndef f():\n    a = np.array([[2.0, 0], [0, 4]])\n    a[0, 0] += 1\n    return np.linalg.inv(a).tolist()",
+        [[1 / 3, 0.0], [0.0, 0.25]],
+    ),
+    "statistics": (
+        "import numpy as np\ndef f():\n    x = np.arange(10)\n    return [float(x.mean()), int(x[x > 4].sum()), x.reshape(2, 5).shape]",
+        [4.5, 35, [2, 5]],
+    ),
+    "a seeded generator": (
+        "from numpy.random import default_rng\ndef f():\n    return default_rng(7).integers(0, 100, 3).tolist()",
+        [94, 62, 68],
+    ),
+    "a data frame": (
+        (
+            "import pandas as pd\ndef f():\n    df = pd.DataFrame({'k': ['a', 'b', 'a'], 'v': [1, 2, 3]})\n"
+            "    df['w'] = df['v'] * 2\n    return df.groupby('k')['w'].sum().to_dict()"
+        ),
+        {"a": 8, "b": 4},
+    ),
+    "CSV text": (
+        "import io\nimport pandas as pd\ndef f():\n    df = pd.read_csv(io.StringIO('a,b\\n1,2\\n3,4\\n'))\n    return df.to_csv(index=False)",
+        "a,b\n1,2\n3,4\n",
+    ),
+    "equations": (
+        (
+            "from sympy import symbols, solve, Eq, simplify, sin, cos\ndef f():\n    x = symbols('x')\n"
+            "    return [str(solve(Eq(x**2, 9), x)), str(simplify(sin(x)**2 + cos(x)**2))]"
+        ),
+        ["[-3, 3]", "1"],
+    ),
+    "text for sympy": (
+        "import sympy\ndef f():\n    return [str(sympy.sympify('x**2 + 2*sin(y)').diff('x')), str(sympy.Rational('1/3') + sympy.S('2/3'))]",
+        ["2*x", "1"],
+    ),
+    "calculus": (
+        "import sympy as sp\ndef f():\n    x = sp.Symbol('x')\n    return [str(sp.integrate(x * sp.exp(x), x)), float(sp.limit(sp.sin(x) / x, x, 0))]",
+        ["(x - 1)*exp(x)", 1.0],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+async def test_ordinary_programs_run(pool: Pool, name: str) -> None:
+    """What a function for data or mathematics does, under the policy."""
+    source, expected = ORDINARY[name]
+    outcome = await run(pool, source)
+    assert outcome.kind is OutcomeKind.RETURNED, outcome
+    assert json.loads(outcome.result_json or "null") == expected
+
+
+DOORS = {
+    "sympify with an attribute": "import sympy\ndef f():\n    return str(sympy.sympify('x.__class__'))",
+    "sympify with a call to open": "import sympy\ndef f():\n    return str(sympy.sympify('open(\"/etc/passwd\")'))",
+    "sympify with eval": "import sympy\ndef f():\n    return str(sympy.sympify('eval(\"1+1\")'))",
+    "sympify with getattr": 'import sympy\ndef f():\n    return str(sympy.sympify(\'getattr(x, "_" + "_class__")\'))',
+    "sympify with an import": "import sympy\ndef f():\n    return str(sympy.sympify('__import__(\"os\").getcwd()'))",
+    "sympify with a lambda": "import sympy\ndef f():\n    return str(sympy.sympify('(lambda: ().__class__)()'))",
+    "sympify with lambdify": "import sympy\ndef f():\n    return str(sympy.sympify('lambdify(x, \"1\")'))",
+    "S instead of sympify": "import sympy\ndef f():\n    return str(sympy.S('().__class__.__base__'))",
+    "solve with text": "import sympy\ndef f():\n    return str(sympy.solve('x.__class__', 'x'))",
+    "subs with text": "import sympy\ndef f():\n    return str(sympy.Symbol('x').subs('x', '[].append.__self__'))",
+    "lambdify": "import sympy\ndef f():\n    return sympy.lambdify(sympy.Symbol('x'), sympy.Symbol('x'))(1)",
+    "sympy's submodules": "from sympy.utilities.lambdify import lambdify\ndef f():\n    return 1",
+    "pandas eval": "import pandas\ndef f():\n    return pandas.eval('1 + 1')",
+    "query": "import pandas\ndef f():\n    d = pandas.DataFrame({'a': [1]})\n    return len(d.query('a > 0'))",
+    "query by the name of a method": (
+        "import pandas\ndef f():\n    d = pandas.DataFrame({'a': [1]})\n    return len(d.pipe(d.apply, 'query', args=('@pd',)))"
+    ),
+    "eval through agg": "import pandas\ndef f():\n    return str(pandas.DataFrame({'a': [1]}).agg('eval', expr='a.__class__'))",
+    "query of a class of one's own": (
+        "import pandas\nclass D(pandas.DataFrame):\n    pass\ndef f():\n    return len(D({'a': [1]}).query('a > 0'))"
+    ),
+    "query by super": (
+        "import pandas\nclass D(pandas.DataFrame):\n    def go(self):\n        return super().query('a > 0')\n"
+        "def f():\n    return len(D({'a': [1]}).go())"
+    ),
+    "a pickle": "import pandas\ndef f():\n    return pandas.read_pickle('/tmp/x')",
+    "a pickle from memory": "import io, pandas\ndef f():\n    pandas.DataFrame({'a': [1]}).to_pickle(io.BytesIO()); return 1",
+    "a file by name": "import pandas\ndef f():\n    return len(pandas.read_csv('/etc/passwd'))",
+    "a file written by name": "import pandas\ndef f():\n    pandas.DataFrame({'a': [1]}).to_csv('/tmp/x'); return 1",
+    "numpy.load": "import numpy\ndef f():\n    return numpy.load('/tmp/x', allow_pickle=True)",
+    "numpy.fromfile": "import numpy\ndef f():\n    return numpy.fromfile('/etc/passwd')",
+    "tofile": "import numpy\ndef f():\n    numpy.zeros(3).tofile('/tmp/x'); return 1",
+    "dump": "import numpy\ndef f():\n    numpy.zeros(3).dump('/tmp/x'); return 1",
+    "ctypes of an array": "import numpy\ndef f():\n    return numpy.zeros(3).ctypes.data",
+    "numpy's array interface": "import numpy\ndef f():\n    return numpy.zeros(3).__array_interface__['data'][0]",
+    "an array interface of one's own": (
+        "import numpy\nclass A:\n    __array_interface__ = {'shape': (8,), 'typestr': '|u1', 'data': (4096, True), 'version': 3}\n"
+        "def f():\n    return numpy.array(A()).tolist()"
+    ),
+    "an array interface by setattr": (
+        "import numpy\nclass A:\n    pass\ndef f():\n    a = A()\n    setattr(a, '__array_interface__', {})\n    return 1"
+    ),
+    "the globals of a Cython function": "import numpy\ndef f():\n    return str(numpy.random.default_rng.func_globals)",
+    "numpy's f2py": "import numpy.f2py\ndef f():\n    return 1",
+    "numpy's testing": "import numpy\ndef f():\n    return str(numpy.testing)",
+    "numpy's sys": "import numpy\ndef f():\n    return str(numpy.sys)",
+}
+
+
+@pytest.mark.parametrize("name", DOORS)
+async def test_a_door_is_closed(pool: Pool, name: str) -> None:
+    """Each ends as a refusal or an exception, and gives nothing."""
+    outcome = await run(pool, DOORS[name])
+    assert outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.RAISED}, outcome
+    assert outcome.exception_type not in {"SyntaxError", "NameError", "FileNotFoundError"}, outcome
+
+
+async def test_the_same_packages_are_whole_without_the_policy(pool: Pool) -> None:
+    """The doors are closed by the policy, so a run without it finds them open: otherwise closing them proved nothing."""
+    source = (
+        "import pandas, sympy\ndef f():\n    d = pandas.DataFrame({'a': [1, 2]})\n"
+        "    return [len(d.query('a > 1')), str(sympy.sympify('().__class__.__name__')), sympy.lambdify(sympy.Symbol('x'), 'x + 1')(1)]"
+    )
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    outcome = await pool.run(Call(source, "f", "{}", shipped().default, digest, policy="off", profile="scientific"))
+    assert json.loads(outcome.result_json or "null") == [1, "tuple", 2], outcome
+
+
+async def test_a_profile_without_packages_has_none(pool: Pool) -> None:
+    """They are not even on the path."""
+    source = "def f():\n    import numpy"
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    outcome = await pool.run(Call(source, "f", "{}", shipped().default, digest, policy="off"))
+    assert outcome.exception_type == "ModuleNotFoundError"
