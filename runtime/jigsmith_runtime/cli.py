@@ -75,6 +75,12 @@ def serve(
     sandbox_image: Annotated[
         str, typer.Option(envvar="JIGSMITH_SANDBOX_IMAGE", help="Image of Docker sandboxes.")
     ] = IMAGE_DEFAULT,
+    container_runtime: Annotated[
+        str | None,
+        typer.Option(
+            envvar="JIGSMITH_CONTAINER_RUNTIME", help="Docker's runtime for sandboxes, such as gVisor's runsc."
+        ),
+    ] = None,
     launcher: Annotated[
         Path | None,
         typer.Option(envvar="JIGSMITH_LAUNCHER", help="Socket of a jigsmith-sandbox-launcher, instead of --backend."),
@@ -125,6 +131,7 @@ def serve(
             listen=listen,
             backend=backend,
             sandbox_image=sandbox_image,
+            container_runtime=container_runtime,
             launcher=launcher,
             sockets=sockets,
             principals=principals,
@@ -150,6 +157,12 @@ def check(
     sandbox_image: Annotated[
         str, typer.Option(envvar="JIGSMITH_SANDBOX_IMAGE", help="Image of Docker sandboxes.")
     ] = IMAGE_DEFAULT,
+    container_runtime: Annotated[
+        str | None,
+        typer.Option(
+            envvar="JIGSMITH_CONTAINER_RUNTIME", help="Docker's runtime for sandboxes, such as gVisor's runsc."
+        ),
+    ] = None,
     launcher: Annotated[
         Path | None, typer.Option(envvar="JIGSMITH_LAUNCHER", help="Socket of a jigsmith-sandbox-launcher.")
     ] = None,
@@ -162,7 +175,7 @@ def check(
     Example: jigsmith-runtime check --backend bubblewrap
     """
     try:
-        all_kept = asyncio.run(_check(backend, sandbox_image, launcher, sockets))
+        all_kept = asyncio.run(_check(backend, sandbox_image, container_runtime, launcher, sockets))
     except SandboxError as error:
         typer.echo(f"jigsmith-runtime: {error}", err=True)
         raise typer.Exit(EXIT_UNUSABLE) from None
@@ -170,8 +183,10 @@ def check(
         raise typer.Exit(EXIT_UNUSABLE)
 
 
-async def _check(backend: BackendName, image: str, launcher: Path | None, sockets: Path | None) -> bool:
-    chosen = await choose(backend, docker_image=image, launcher=launcher)
+async def _check(
+    backend: BackendName, image: str, container_runtime: str | None, launcher: Path | None, sockets: Path | None
+) -> bool:
+    chosen = await choose(backend, docker_image=image, container_runtime=container_runtime, launcher=launcher)
     all_kept = True
     async with Pool(chosen, owner=f"check-{os.getpid()}", slots=1, sockets=sockets) as pool:
         typer.echo(f"what {chosen.name} sandboxes guarantee here, with the policy layer switched off:")

@@ -158,6 +158,7 @@ class Executor:
                 arguments_json=request.arguments_json,
                 limits=limits.as_dict(),
                 backend=self._pool.backend.name,
+                isolation=self._pool.isolation.value,
                 policy=self._policy,
             ),
             alone=alone,

@@ -33,6 +33,7 @@ from jigsmith_sandbox.pool import Pool
 from jigsmith_sandbox.profiles import DEFAULT as DEFAULT_PROFILE
 from jigsmith_sandbox.profiles import Profile
 from jigsmith_sandbox.profiles import load as load_profiles
+from jigsmith_worker.isolation import Isolation
 
 from jigsmith_runtime.admission import Lane, LaneName
 from jigsmith_runtime.audit import AuditLog, load_or_create_signer
@@ -114,7 +115,12 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     stack.push_async_callback(changes.close)
     await changes.recover()
     await _close_interrupted(log, entries, repeats)
-    backend = await choose(settings.backend, docker_image=settings.sandbox_image, launcher=settings.launcher)
+    backend = await choose(
+        settings.backend,
+        docker_image=settings.sandbox_image,
+        container_runtime=settings.container_runtime,
+        launcher=settings.launcher,
+    )
     profiles = _profiles(settings)
     slots = -(-settings.concurrency * len(LaneName) // profiles[DEFAULT_PROFILE].sandboxes_max)
     pool = await stack.enter_async_context(
@@ -153,7 +159,11 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(log), server)
     health = await _add_health_and_reflection(server)
 
-    await log.append(entries.runtime_started(version=version("jigsmith"), backend=backend.name, policy=settings.policy))
+    await log.append(
+        entries.runtime_started(
+            version=version("jigsmith"), backend=backend.name, isolation=pool.isolation.value, policy=settings.policy
+        )
+    )
     await server.start()
     stack.push_async_callback(server.stop, _GRACE_S)
     stack.push_async_callback(health.enter_graceful_shutdown)
@@ -163,6 +173,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         "pid": os.getpid(),
         "node": node,
         "backend": backend.name,
+        "isolation": pool.isolation.value,
         "policy": settings.policy,
         "version": version("jigsmith"),
         "audit_directory": str(folder.audit),
@@ -170,7 +181,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     }
     folder.announce(facts)
     stack.callback(folder.withdraw)
-    _warn(settings)
+    _warn(settings, pool.isolation)
     # What exists now lives as long as the process; collecting it again and again would stop every call that runs.
     gc.collect()
     gc.freeze()
@@ -239,9 +250,13 @@ def sandbox_owner(node: str) -> str:
     return hashlib.sha256(node.encode()).hexdigest()[:16]
 
 
-def _warn(settings: Settings) -> None:
+def _warn(settings: Settings, isolation: Isolation) -> None:
     if settings.policy == "off":
         _log.warning("policy.off", meaning="sources are not checked; only processes and containers confine them")
+    if isolation is not Isolation.NAMESPACES:
+        _log.warning(
+            "isolation.weaker", isolation=isolation.value, meaning="`jigsmith-runtime check` says what holds here"
+        )
     if settings.dev:
         _log.warning("identity.dev", meaning="callers are believed; every one of them may do everything")
     if not is_loopback(settings.listen):

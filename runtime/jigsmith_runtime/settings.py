@@ -29,6 +29,8 @@ class Settings:
     """`HOST:PORT`; port 0 takes a free one, which `runtime.json` in the data folder tells."""
     backend: BackendName = "auto"
     sandbox_image: str = IMAGE_DEFAULT
+    container_runtime: str | None = None
+    """Docker's OCI runtime for sandboxes, such as gVisor's `runsc`; the engine's default if None."""
     launcher: Path | None = None
     """Socket of a jigsmith-sandbox-launcher, which then starts the sandboxes in place of this process."""
     sockets: Path | None = None

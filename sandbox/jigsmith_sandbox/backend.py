@@ -94,6 +94,10 @@ class Backend(Protocol):
     def name(self) -> str:
         """The backend's name in configuration, logs and audit entries."""
 
+    @property
+    def shares_kernel(self) -> bool:
+        """Whether processes in a sandbox are processes of this kernel, so that a socket's peer is one of them."""
+
     async def check(self) -> None:
         """Return if the backend can work here. Raises BackendMissingError saying what to do."""
 

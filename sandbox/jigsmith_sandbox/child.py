@@ -81,12 +81,13 @@ class _Exchange:
 class Child:
     """One process, from the order to fork it until its end is reported."""
 
-    def __init__(self, token: int, temp: tuple[int, int], zygote: Zygote) -> None:
-        """`temp` is the size of its /tmp: bytes and files."""
+    def __init__(self, token: int, temp: tuple[int, int], zygote: Zygote, *, shares_kernel: bool) -> None:
+        """`temp` is the size of its /tmp: bytes and files. Without a shared kernel its connections are somebody else's."""
         self.token = token
         self.temp = temp
         self.ready = False
         self._zygote = zygote
+        self._shares_kernel = shares_kernel
         self._loop = asyncio.get_running_loop()
         self._answers: socket.socket | None = None
         self._peer: Peer | None = None
@@ -107,7 +108,7 @@ class Child:
             self._loop.add_reader(connection.fileno(), self._read_output)
         elif who == wire.ANSWERS and self._answers is None:
             self._answers = connection
-            self._peer = Peer.of(connection)
+            self._peer = Peer.of(connection) if self._shares_kernel else None
             self.ready = True
             self._loop.add_reader(connection.fileno(), self._read_answer)
         else:

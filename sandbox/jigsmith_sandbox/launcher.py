@@ -121,7 +121,7 @@ async def serve(socket: Path, sockets: Path, backend: Backend) -> None:
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    backend = await choose("docker", docker_image=arguments.image)
+    backend = await choose("docker", docker_image=arguments.image, container_runtime=arguments.container_runtime)
     await serve(arguments.socket, arguments.sockets, backend)
 
 
@@ -130,6 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="jigsmith-sandbox-launcher", description="Starts sandboxes for a runtime.")
     parser.add_argument("--socket", type=Path, required=True, help="where to take orders")
     parser.add_argument("--sockets", type=Path, required=True, help="folder below which sandboxes find their sockets")
+    parser.add_argument("--container-runtime", help="the engine's OCI runtime for sandboxes, such as gVisor's runsc")
     parser.add_argument("--image", default="jigsmith-sandbox:dev", help="image of the sandboxes")
     try:
         asyncio.run(_run(parser.parse_args()))

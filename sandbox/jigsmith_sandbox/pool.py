@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from jigsmith_worker.isolation import Isolation
+
 from jigsmith_sandbox import profiles
 from jigsmith_sandbox.backend import Backend, Call, Outcome, PolicyVerdict, SandboxSpec
 from jigsmith_sandbox.code_cache import CodeCache
@@ -51,6 +53,7 @@ class Pool:
         self._sockets = sockets
         self._root: Path | None = None
         self._codes = CodeCache()
+        self._isolation = Isolation.SANDBOX
         self._groups = {name: _Group(profile, slots, self._launch) for name, profile in self.profiles.items()}
 
     async def __aenter__(self) -> Self:
@@ -75,6 +78,12 @@ class Pool:
         await self._close()
 
     @property
+    def isolation(self) -> Isolation:
+        """How far apart calls are here: as little as in the sandbox where that is least."""
+        found = {sandbox.isolation for sandbox in self.sandboxes}
+        return next((kind for kind in reversed(Isolation) if kind in found), self._isolation)
+
+    @property
     def sandboxes(self) -> list[Sandbox]:
         """The sandboxes that run now."""
         return [sandbox for group in self._groups.values() for sandbox in group.sandboxes]
@@ -85,7 +94,7 @@ class Pool:
         A call whose sandbox was lost runs once more in another one: a function can change nothing outside of its process.
         What a function does to itself is an outcome, and never tried again. Raises SandboxUnavailableError.
         """
-        return await self._group(call.profile).use(lambda sandbox: sandbox.run(call))
+        return await self._group(call.profile).use(lambda sandbox: sandbox.run(call), untrusted=True)
 
     async def check(
         self, source: str, *, entry_point: str, digest: str = "", profile: str = profiles.DEFAULT
@@ -108,6 +117,7 @@ class Pool:
         spec = SandboxSpec(sandbox_id, self._owner, self._root / sandbox_id, self.limits.sandbox, profile)
         sandbox = Sandbox(spec, self.backend, self._codes, on_lost)
         await sandbox.open(self.limits.default, spares=self._slots)
+        self._isolation = sandbox.isolation
         return sandbox
 
     async def _close(self) -> None:
@@ -146,16 +156,32 @@ class _Group:
         if self._profile.sandboxes_max > self._profile.sandboxes_min:
             self._start(self._shrink_forever())
 
-    async def use(self, work: Callable[[Sandbox], Awaitable[T]]) -> T:
+    async def use(self, work: Callable[[Sandbox], Awaitable[T]], *, untrusted: bool = False) -> T:
         """Do work in the sandbox with the fewest calls, and once more if that one is lost meanwhile."""
         async with self._places:
-            sandbox = await self._least_busy()
             try:
-                return await work(sandbox)
+                return await self._use_one(work, untrusted=untrusted)
             except SandboxUnavailableError:
-                return await work(await self._least_busy())
-            finally:
-                self._busy_until[sandbox.spec.sandbox_id] = asyncio.get_running_loop().time()
+                return await self._use_one(work, untrusted=untrusted)
+
+    async def _use_one(self, work: Callable[[Sandbox], Awaitable[T]], *, untrusted: bool) -> T:
+        sandbox = await self._least_busy()
+        if untrusted and sandbox.isolation is Isolation.SANDBOX:
+            return await self._use_up(sandbox, work)
+        try:
+            return await work(sandbox)
+        finally:
+            self._busy_until[sandbox.spec.sandbox_id] = asyncio.get_running_loop().time()
+
+    async def _use_up(self, sandbox: Sandbox, work: Callable[[Sandbox], Awaitable[T]]) -> T:
+        """Do work in a sandbox that nobody else gets, before or after."""
+        self.sandboxes.remove(sandbox)
+        self._leaving.add(sandbox)
+        self._launch_another()
+        try:
+            return await work(sandbox)
+        finally:
+            self._start(self._clear_up(sandbox))
 
     async def _least_busy(self) -> Sandbox:
         least = min((sandbox.running for sandbox in self.sandboxes), default=self._slots)

@@ -15,6 +15,7 @@ from typing import Final
 
 from jigsmith_worker import child as inside
 from jigsmith_worker import frames, wire
+from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import End, OutcomeKind
 
 from jigsmith_sandbox import outcomes, seccomp
@@ -53,6 +54,8 @@ class Sandbox:
         self.running = 0
         """How many calls are in it or wait for a child of it."""
         self.lost = False
+        self.isolation = Isolation.SANDBOX
+        """How far apart its calls are; the weakest kind until it has said so."""
         self._backend = backend
         self._codes = codes
         self._on_lost = on_lost
@@ -126,6 +129,10 @@ class Sandbox:
                 raise await self._failed_start("its zygote ended")
             buffer.feed(data)
         self._python = str(frame[0].get("python"))[:64]
+        try:
+            self.isolation = Isolation(frame[0].get("isolation"))
+        except ValueError:
+            raise await self._failed_start("it does not say how it isolates calls") from None
         assert self._listener is not None
         self._loop.add_reader(zygote.fileno(), self._read_reports)
         self._loop.add_reader(self._listener.fileno(), self._accept)
@@ -279,7 +286,7 @@ class Sandbox:
 
     def _fork(self, temp: tuple[int, int]) -> None:
         token = next(self._tokens)
-        self._children[token] = Child(token, temp, self)
+        self._children[token] = Child(token, temp, self, shares_kernel=self._backend.shares_kernel)
         self._tell(wire.ORDER.pack(wire.FORK, token, *temp))
 
     def order(self, what: bytes, token: int) -> None:

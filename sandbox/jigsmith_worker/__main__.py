@@ -12,7 +12,7 @@ from typing import Final
 if not __package__:  # started as a folder: put the folder's parent in the folder's place on the path
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - keep it light
 
-from jigsmith_worker import child, confine, frames, profile, wire
+from jigsmith_worker import child, confine, frames, isolation, profile, wire
 from jigsmith_worker.zygote import Zygote
 
 _CONFIGURATION_BYTES_MAX: Final = 1 << 20
@@ -35,8 +35,10 @@ def main(socket_path: str) -> None:
         gid=os.getgid(),
         filter=confine.Filter(filter_program),
         null=os.open(os.devnull, os.O_RDONLY),
+        isolation=isolation.find_out(),
     )
-    host.sendall(frames.encode({"op": "ready", "python": sys.implementation.cache_tag}))
+    ready = {"op": "ready", "python": sys.implementation.cache_tag, "isolation": home.isolation.value}
+    host.sendall(frames.encode(ready))
     Zygote(host, home).serve()
 
 

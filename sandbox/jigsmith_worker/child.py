@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from jigsmith_worker import confine, frames, policy, wire
+from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX, OutcomeKind
 
 CHANNEL: Final = 3
@@ -47,6 +48,7 @@ class Home:
     filter: confine.Filter
     null: int
     """A descriptor of /dev/null."""
+    isolation: Isolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,10 @@ def live(home: Home, task: Task) -> NoReturn:
         output.send(wire.HELLO.pack(wire.OUTPUT, home.secret, task.token))
         confine.keep_descriptors(home.null, output.detach(), answers.detach())
         _forget_handlers()
-        confine.map_identity(home.uid, home.gid)
-        confine.mount_private(task.temp_bytes, task.temp_files)
+        if home.isolation is not Isolation.SANDBOX:
+            confine.map_identity(home.uid, home.gid)
+        if home.isolation is Isolation.NAMESPACES:
+            confine.mount_private(task.temp_bytes, task.temp_files)
         os.umask(0o077)
         confine.drop_capabilities()
         home.filter.install()
@@ -105,6 +109,7 @@ def _forget_handlers() -> None:
 
 
 def _serve(connection: socket.socket) -> int:
+    itself = os.getpid()
     frame = _receive(connection)
     if frame is None:  # the host gave this child up
         return 0
@@ -117,7 +122,7 @@ def _serve(connection: socket.socket) -> int:
         unguarded = {"__name__": "function", "__builtins__": __builtins__}
         namespace = unguarded if header["policy"] == "off" else policy.namespace()
         answer = _call(header, body[:split], body[split:], namespace)
-    if os.getpid() != 1:  # a fork of user code came back here: one call, one answer
+    if os.getpid() != itself:  # a fork of user code came back here: one call, one answer
         return 1
     connection.sendall(answer)
     connection.recv(1)  # for ever: the host measures this process, then kills it

@@ -92,7 +92,10 @@ def map_identity(uid: int, gid: int) -> None:
         ("/proc/self/uid_map", b"%d %d 1" % (uid, uid)),
         ("/proc/self/gid_map", b"%d %d 1" % (gid, gid)),
     ):
-        descriptor = os.open(path, os.O_WRONLY)
+        try:
+            descriptor = os.open(path, os.O_WRONLY)
+        except FileNotFoundError:
+            continue  # gVisor has no setgroups to deny; a Linux that did would refuse the gid_map that follows
         os.write(descriptor, text)
         os.close(descriptor)
 
@@ -144,8 +147,6 @@ def limit_resources(*, memory_bytes: int, cpu_ms: int, processes: int, open_file
         (resource.RLIMIT_NOFILE, DESCRIPTORS_OF_A_CHILD + open_files),
         (resource.RLIMIT_FSIZE, temp_bytes),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_MEMLOCK, 0),
     ):
         resource.setrlimit(which, (value, value))
 

@@ -2,8 +2,8 @@
 
 Were call data to pass through this process, every later child would inherit a copy of it. So children talk to the host
 themselves, and this process only forks, kills, measures and reaps on the host's order. Children do not get its connection,
-nor a way to signal or trace it: they live in other namespaces. It ends when the host's connection ends, and because it is the
-first process of the sandbox, everything else ends with it.
+nor a way to signal or trace it: they live in other namespaces, and the first process of a sandbox takes no signals from
+inside. It ends when the host's connection ends, and because it is that first process, everything else ends with it.
 """
 
 import gc
@@ -15,6 +15,7 @@ import sys
 from typing import Final, NoReturn
 
 from jigsmith_worker import child, confine, usage, wire
+from jigsmith_worker.isolation import Isolation
 
 _ORDERS_BYTES: Final = 4_096
 
@@ -70,7 +71,7 @@ class Zygote:
 
     def _fork(self, task: child.Task) -> None:
         try:
-            pid = confine.fork_isolated()
+            pid = os.fork() if self._home.isolation is Isolation.SANDBOX else confine.fork_isolated()
         except OSError as error:
             self._report(wire.FAILED, task.token, error.errno or 0)
             return

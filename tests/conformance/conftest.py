@@ -11,16 +11,27 @@ from jigsmith_sandbox.backends.docker import DockerBackend
 from jigsmith_sandbox.errors import BackendMissingError
 from jigsmith_sandbox.limits import shipped
 from jigsmith_sandbox.pool import Pool
+from jigsmith_worker.isolation import Isolation
 
 SANDBOX_IMAGE = "jigsmith-sandbox:dev"
 OWNER = f"conformance-{os.getpid()}"
 """Of this run of the suite: another run on the same machine has its own sandboxes."""
 
 
-@pytest.fixture(params=["bubblewrap", "docker"])
+BACKENDS = ("bubblewrap", "docker", "docker-runsc")
+
+
+def make_backend(name: str) -> Backend:
+    """Return a backend by its name."""
+    if name == "bubblewrap":
+        return BubblewrapBackend()
+    return DockerBackend(SANDBOX_IMAGE, runtime=name.partition("-")[2] or None)
+
+
+@pytest.fixture(params=BACKENDS)
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
     """Each backend, skipped by the name of what this machine lacks."""
-    made: Backend = BubblewrapBackend() if request.param == "bubblewrap" else DockerBackend(SANDBOX_IMAGE)
+    made = make_backend(request.param)
     try:
         await made.check()
     except BackendMissingError as missing:
@@ -34,6 +45,12 @@ async def pool(backend: Backend) -> AsyncIterator[Pool]:
     """One warm sandbox with two places."""
     async with Pool(backend, owner=OWNER, slots=2) as warm:
         yield warm
+
+
+def skip_without_files(pool: Pool) -> None:
+    """Skip what needs a /tmp where calls have none, as the sandbox says."""
+    if pool.isolation is not Isolation.NAMESPACES:
+        pytest.skip(f"calls have no /tmp in {pool.backend.name} sandboxes here (isolation: {pool.isolation.value})")
 
 
 def call(source: str, arguments: str = "{}", *, policy: PolicyMode = "off", **limits: int) -> Call:

@@ -8,7 +8,7 @@ import pytest
 from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.outcome import OutcomeKind
 
-from tests.conformance.conftest import call
+from tests.conformance.conftest import call, skip_without_files
 
 LATE_S = 0.5
 """How long after its limit a call may still be there."""
@@ -119,6 +119,7 @@ FAILING = {
 @pytest.mark.parametrize("name", FAILING)
 async def test_files_are_limited_as_on_any_machine(pool: Pool, name: str) -> None:
     """The function sees the error that a full disk or descriptor table gives; just below the limit there is none."""
+    skip_without_files(pool)
     source, limits, message, fitting = FAILING[name]
     outcome = await pool.run(call(source, **limits))
     assert outcome.kind is OutcomeKind.RAISED
@@ -157,6 +158,7 @@ async def test_a_call_is_gone_when_it_has_ended(pool: Pool) -> None:
 
 async def test_many_sizes_of_tmp_side_by_side(pool: Pool) -> None:
     """A /tmp of another size than the default takes a child of its own, and gets one."""
+    skip_without_files(pool)
     source = "import os\ndef f():\n s = os.statvfs('/tmp')\n return [s.f_blocks * s.f_frsize, s.f_files]"
     sizes = [(1 << 20, 64), (1 << 21, 128), (1 << 22, 256)] * 4
     outcomes = await asyncio.gather(

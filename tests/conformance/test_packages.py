@@ -8,23 +8,21 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from jigsmith_sandbox import profiles
-from jigsmith_sandbox.backend import Backend, Call, Outcome
-from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
-from jigsmith_sandbox.backends.docker import DockerBackend
+from jigsmith_sandbox.backend import Call, Outcome
 from jigsmith_sandbox.errors import BackendMissingError
 from jigsmith_sandbox.limits import shipped
 from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.outcome import OutcomeKind
 
-from tests.conformance.conftest import OWNER, SANDBOX_IMAGE
+from tests.conformance.conftest import BACKENDS, OWNER, make_backend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["bubblewrap", "docker"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=BACKENDS)
 async def pool(request: pytest.FixtureRequest) -> AsyncIterator[Pool]:
     """Give one sandbox of the shipped profile, started by the first call."""
-    backend: Backend = BubblewrapBackend() if request.param == "bubblewrap" else DockerBackend(SANDBOX_IMAGE)
+    backend = make_backend(request.param)
     try:
         await backend.check()
     except BackendMissingError as missing:

@@ -107,12 +107,17 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
 )
 
 
+ADDED: Final[Mapping[str, Check]] = MappingProxyType({"isolation": _text})
+"""Fields that older entries lack; checked where they are."""
+
+
 def checked(entry: JsonValue) -> Mapping[str, JsonValue]:
     """Return an entry that has the envelope, and the fields of its kind if that is known. Raises FieldError."""
     if not isinstance(entry, Mapping):
         raise FieldError("it is not an object")
     _check(entry, ENVELOPE)
     _check(entry, KINDS.get(str(entry["kind"]), {}))
+    _check(entry, {name: check for name, check in ADDED.items() if name in entry})
     return entry
 
 

@@ -23,9 +23,16 @@ class EntryWriter:
         time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         return {"kind": kind, "time": time, "node": self.node, "principal": principal, **fields}
 
-    def runtime_started(self, *, version: str, backend: str, policy: str) -> Entry:
+    def runtime_started(self, *, version: str, backend: str, isolation: str, policy: str) -> Entry:
         """Return the entry of a runtime that is ready to serve."""
-        return self._entry("runtime.started", f"node:{self.node}", version=version, backend=backend, policy=policy)
+        return self._entry(
+            "runtime.started",
+            f"node:{self.node}",
+            version=version,
+            backend=backend,
+            isolation=isolation,
+            policy=policy,
+        )
 
     def call_accepted(
         self,
@@ -38,6 +45,7 @@ class EntryWriter:
         arguments_json: str,
         limits: Mapping[str, int],
         backend: str,
+        isolation: str,
         policy: str,
     ) -> Entry:
         """Return the entry that must be durable before a call runs."""
@@ -51,6 +59,7 @@ class EntryWriter:
             arguments_commitment=commitment(arguments_json),
             limits=dict(limits),
             backend=backend,
+            isolation=isolation,
             policy=policy,
         )
 

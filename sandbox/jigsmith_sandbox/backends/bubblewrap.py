@@ -28,6 +28,7 @@ class BubblewrapBackend:
     """One `bwrap` process per sandbox, found again by the owner and id on its command line."""
 
     name = "bubblewrap"
+    shares_kernel = True
 
     def __init__(self) -> None:
         self._filter = seccomp.sandbox_filter(seccomp.load())

@@ -35,10 +35,10 @@ _ENGINE_ERRORS: Final = (docker.errors.DockerException, requests.exceptions.Requ
 class DockerBackend:
     """One container per sandbox, found again by its labels."""
 
-    name = "docker"
-
     def __init__(self, image: str, *, runtime: str | None = None) -> None:
         """`image` holds Python and the worker (deploy/images); `runtime` is an OCI runtime known to the engine."""
+        self.name = "docker" if runtime is None else f"docker-{runtime}"
+        self.shares_kernel = runtime in (None, "runc", "crun")
         self._image = image
         self._runtime = runtime
         self._profile = json.dumps(seccomp.docker_profile(seccomp.load()))
@@ -57,6 +57,12 @@ class DockerBackend:
                 _probe(os.environ.get("DOCKER_HOST") or _SOCKET_DEFAULT)
                 self._engine().ping()
                 self._engine().images.get(self._image)
+                known = self._engine().info().get("Runtimes", {})
+                if self._runtime is not None and self._runtime not in known:
+                    raise BackendMissingError(
+                        f"Docker has no runtime {self._runtime} (it has {', '.join(sorted(known))}): install it and name it"
+                        " under `runtimes` in the engine's daemon.json (deploy/README.md shows gVisor's), or choose another"
+                    )
             except docker.errors.ImageNotFound:
                 raise BackendMissingError(f"Docker has no image {self._image}: build it with `make images`") from None
             except _ENGINE_ERRORS as error:
@@ -80,7 +86,7 @@ class DockerBackend:
             labels={_OWNER_LABEL: spec.owner, _ID_LABEL: spec.sandbox_id},
             user="65534:65534",
             network_mode="none",
-            ipc_mode="private",
+            ipc_mode="none",  # a namespace of its own, and no /dev/shm
             hostname="sandbox",
             read_only=True,
             cap_drop=["ALL"],
@@ -88,7 +94,8 @@ class DockerBackend:
             pids_limit=spec.limits.processes,
             mem_limit=spec.limits.memory_bytes,
             memswap_limit=spec.limits.memory_bytes,
-            tmpfs={"/tmp": f"rw,nosuid,nodev,noexec,size={spec.limits.tmp_bytes},mode=1777"},  # noqa: S108
+            # Each call mounts its own /tmp; where it cannot (gVisor would give the sandbox one), nobody has any.
+            tmpfs={"/tmp": "ro,nosuid,nodev,noexec,size=4096,mode=0555"},  # noqa: S108
             mounts=[
                 docker.types.Mount(_SOCKET_HOME, str(spec.socket_directory.resolve()), type="bind", read_only=True)
             ],

@@ -24,6 +24,11 @@ class LaunchedBackend:
         """The name of the launcher's backend, once `check` has asked for it."""
         return self._name
 
+    @property
+    def shares_kernel(self) -> bool:
+        """As the launcher's backend: one with another kernel has its runtime in its name."""
+        return self._name in {"docker", "bubblewrap"}
+
     async def check(self) -> None:
         """Return if the launcher answers and can work. Raises BackendMissingError saying what to do."""
         self._name = str(await self._order("check"))

@@ -34,7 +34,9 @@ class Log:
     async def fill(self, calls: int) -> None:
         """Start a runtime's story and add calls; entries 0, then pairs."""
         log = await self.open()
-        await log.append(self.entries.runtime_started(version="1", backend="bubblewrap", policy="restricted"))
+        await log.append(
+            self.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", policy="restricted")
+        )
         for number in range(calls):
             await self.call(log, number)
         await log.close()
@@ -66,6 +68,7 @@ class Log:
             arguments_json="{}",
             limits={"wall_ms": 1},
             backend="bubblewrap",
+            isolation="namespaces",
             policy="restricted",
         )
 
@@ -215,7 +218,9 @@ async def test_leaf_hashes_lost_in_a_crash_are_made_again(log: Log) -> None:
 async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
     """So that the next start can end them."""
     opened = await log.open()
-    await opened.append(log.entries.runtime_started(version="1", backend="bubblewrap", policy="restricted"))
+    await opened.append(
+        log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", policy="restricted")
+    )
     await log.call(opened, 1)
     receipt = await opened.append(log.accepted(2))
     await opened.close()
@@ -223,7 +228,9 @@ async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
     opened = await log.open()
     (left,) = opened.open_calls()
     assert (left.index, left.invocation, left.principal) == (receipt.index, f"invocations/{2:032x}", PRINCIPAL)
-    await opened.append(log.entries.runtime_started(version="1", backend="bubblewrap", policy="restricted"))
+    await opened.append(
+        log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", policy="restricted")
+    )
     await opened.close()
     report = log.verify()
     assert report.first_bad is not None
