@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
-.PHONY: help setup demo test lint proto-lint format images bench lock clean
+.PHONY: help setup demo test test-gvisor lint proto-lint format images bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -14,7 +14,10 @@ demo: setup ## learn a function set, release it, call it, verify the log
 	@$(bin)/python -m jigsmith_demo
 
 test: setup ## run the whole test suite
-	@$(bin)/pytest
+	@$(bin)/pytest -m "not gvisor"
+
+test-gvisor: setup ## run the sandbox suites under gVisor (needs Docker with the runtime runsc)
+	@$(bin)/pytest -m gvisor
 
 lint: setup proto-lint ## style, types, import rules, dependencies
 	$(bin)/ruff format --check

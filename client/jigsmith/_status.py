@@ -26,6 +26,7 @@ _BY_REASON: Final[Mapping[int, type[JigsmithError]]] = {
     errors_pb2.REASON_POLICY_REFUSED: errors.PolicyRefusedError,
     errors_pb2.REASON_NOT_APPROVED: errors.StateError,
     errors_pb2.REASON_QUARANTINED: errors.StateError,
+    errors_pb2.REASON_POLICY_NOT_ALLOWED: errors.StateError,
     errors_pb2.REASON_FUNCTION_RAISED: errors.FunctionRaisedError,
     errors_pb2.REASON_TIME_LIMIT: errors.LimitExceededError,
     errors_pb2.REASON_MEMORY_LIMIT: errors.LimitExceededError,

@@ -120,6 +120,7 @@ class AsyncClient:
         parameters: str | Mapping[str, Any],
         returns: str | Mapping[str, Any] | None = None,
         limits: function_pb2.Limits | None = None,
+        policy: requests.Policy = "restricted",
         provenance: function_pb2.Provenance | None = None,
         validate_only: bool = False,
     ) -> function_pb2.FunctionVersion:
@@ -130,6 +131,7 @@ class AsyncClient:
             source=source,
             returns=returns,
             limits=limits,
+            policy=policy,
             provenance=provenance,
         )
         request = requests.create_version(name, version, validate_only=validate_only)
@@ -162,6 +164,12 @@ class AsyncClient:
     def list_sets(self) -> AsyncIterator[function_set_pb2.FunctionSet]:
         """Yield the sets, by name."""
         return self._pages(self._sets.ListFunctionSets, function_set_pb2.ListFunctionSetsRequest(), "function_sets")
+
+    async def allow_policy(
+        self, function_set: str, policy: requests.Policy, *, reason: str
+    ) -> function_set_pb2.FunctionSet:
+        """Say which is the weakest policy that functions of a set may have. For admins; takes effect at once."""
+        return await self._ask(self._sets.AllowPolicy, requests.allow_policy(function_set, policy, reason))
 
     async def create_revision(
         self,

@@ -126,6 +126,7 @@ class Client:
         parameters: str | Mapping[str, Any],
         returns: str | Mapping[str, Any] | None = None,
         limits: function_pb2.Limits | None = None,
+        policy: requests.Policy = "restricted",
         provenance: function_pb2.Provenance | None = None,
         validate_only: bool = False,
     ) -> function_pb2.FunctionVersion:
@@ -136,6 +137,7 @@ class Client:
             source=source,
             returns=returns,
             limits=limits,
+            policy=policy,
             provenance=provenance,
         )
         request = requests.create_version(name, version, validate_only=validate_only)
@@ -168,6 +170,10 @@ class Client:
     def list_sets(self) -> Iterator[function_set_pb2.FunctionSet]:
         """Yield the sets, by name."""
         return self._pages(self._sets.ListFunctionSets, function_set_pb2.ListFunctionSetsRequest(), "function_sets")
+
+    def allow_policy(self, function_set: str, policy: requests.Policy, *, reason: str) -> function_set_pb2.FunctionSet:
+        """Say which is the weakest policy that functions of a set may have. For admins; takes effect at once."""
+        return self._ask(self._sets.AllowPolicy, requests.allow_policy(function_set, policy, reason))
 
     def create_revision(
         self,

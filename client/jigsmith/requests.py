@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from jigsmith import _status
 from jigsmith.errors import InternalError, JigsmithError
 from jigsmith.v1 import function_pb2, function_set_pb2, invocation_pb2, release_pb2
+
+Policy = Literal["restricted", "none"]
+"""What checks a source: the policy gate, or nothing."""
 
 MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
 """Of one gRPC message: results reach 8 MiB at the operator's ceiling."""
@@ -99,6 +102,7 @@ def version(
     returns: str | Mapping[str, Any] | None = None,
     entry_point: str = "",
     limits: function_pb2.Limits | None = None,
+    policy: Policy = "restricted",
     provenance: function_pb2.Provenance | None = None,
 ) -> function_pb2.FunctionVersion:
     """Return a FunctionVersion to be registered. Schemas are given as text or as a mapping."""
@@ -109,8 +113,19 @@ def version(
         source=source,
         entry_point=entry_point,
         limits=limits,
+        policy=policy_value(policy),
         provenance=provenance,
     )
+
+
+def policy_value(policy: Policy) -> "function_pb2.Policy.ValueType":
+    """Return a policy as a message's value."""
+    return function_pb2.Policy.Value(f"POLICY_{policy.upper()}")
+
+
+def allow_policy(function_set: str, policy: Policy, reason: str) -> function_set_pb2.AllowPolicyRequest:
+    """Return the request that allows a policy for a set."""
+    return function_set_pb2.AllowPolicyRequest(name=set_name(function_set), policy=policy_value(policy), reason=reason)
 
 
 def _text(schema: str | Mapping[str, Any]) -> str:

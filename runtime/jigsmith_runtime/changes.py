@@ -47,7 +47,7 @@ class Decision(Generic[T]):
     """The resource's name, by which a repeated request finds it."""
     entry: Entry | None = None
     writes: tuple[Write, ...] = ()
-    moves_channel: bool = False
+    changes_targets: bool = False
 
 
 Plan = Callable[[Connection], Awaitable[Decision[T]]]
@@ -70,9 +70,9 @@ class Changes:
         self._tasks: set[asyncio.Task[object]] = set()
         self._unsettled = False
         self.epoch = 0
-        """Grows whenever a channel begins to move: what was resolved in an older epoch may not be so any more."""
+        """Grows whenever what names stand for begins to change: what was resolved in an older epoch may not be so any more."""
         self.moving = False
-        """Whether a channel is between the log and the registry just now; `settled` waits until it is not."""
+        """Whether such a change is between the log and the registry just now; `settled` waits until it is not."""
 
     async def make(self, plan: Plan[T], *, request: RequestKey | None = None, dry: bool = False) -> T | Repeat:
         """Make the planned change, or with `dry` only plan it. Once begun, it is finished even if the caller goes away.
@@ -131,10 +131,10 @@ class Changes:
         entry = canonical.encode(decision.entry)
         async with self._database.writing() as connection:
             intent = await add_intent(connection, self._log.size, entry, writes)
-        # A call through a channel is accepted only in the epoch in which it was resolved, and calling `append` fixes the
+        # A call is accepted only in the epoch in which its name was resolved, and calling `append` fixes the
         # entry's place in the log: no call of the old revision can come after it.
-        self.epoch += decision.moves_channel
-        self.moving = decision.moves_channel
+        self.epoch += decision.changes_targets
+        self.moving = decision.changes_targets
         try:
             await self._finish(decision.entry, intent)
         finally:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import structlog
 import typer
 import uvloop
-from jigsmith_sandbox.backend import PolicyMode
 from jigsmith_sandbox.backends import BackendName, choose
 from jigsmith_sandbox.errors import SandboxError
 from jigsmith_sandbox.pool import Pool
@@ -94,9 +93,6 @@ def serve(
     dev: Annotated[
         bool, typer.Option("--dev", envvar="JIGSMITH_DEV", help="Believe callers; loopback only, for development.")
     ] = False,
-    policy: Annotated[
-        PolicyMode, typer.Option(envvar="JIGSMITH_POLICY", help="off: do not check sources. Logged and audited.")
-    ] = "restricted",
     profiles: Annotated[
         Path | None,
         typer.Option(envvar="JIGSMITH_PROFILES", help="TOML file of kinds of sandboxes, instead of the shipped one."),
@@ -136,7 +132,6 @@ def serve(
             sockets=sockets,
             principals=principals,
             dev=dev,
-            policy=policy,
             profiles=profiles,
             sandboxes=sandboxes,
             concurrency=concurrency,

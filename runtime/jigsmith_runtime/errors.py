@@ -8,6 +8,7 @@ RuntimeFault
 ├── AlreadyExistsError           a name, or a request id with other contents, is taken
 ├── StateInvalidError            a resource is not in a state that allows this
 │   ├── NotApprovedError         no approved release stands behind a channel
+│   ├── PolicyNotAllowedError    a function has a policy that its set does not allow
 │   └── QuarantinedError         taken out of use
 ├── EtagMismatchError            a resource changed since it was read
 ├── UnauthenticatedError         no valid credentials
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     RESOURCE_EXISTS = "RESOURCE_EXISTS"
     NOT_APPROVED = "NOT_APPROVED"
     QUARANTINED = "QUARANTINED"
+    POLICY_NOT_ALLOWED = "POLICY_NOT_ALLOWED"
     STATE_INVALID = "STATE_INVALID"
     ETAG_MISMATCH = "ETAG_MISMATCH"
     UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -68,6 +70,7 @@ CODE_OF_REASON: Final[Mapping[Reason, int]] = MappingProxyType(
         Reason.RESOURCE_EXISTS: code_pb2.ALREADY_EXISTS,
         Reason.NOT_APPROVED: code_pb2.FAILED_PRECONDITION,
         Reason.QUARANTINED: code_pb2.FAILED_PRECONDITION,
+        Reason.POLICY_NOT_ALLOWED: code_pb2.FAILED_PRECONDITION,
         Reason.STATE_INVALID: code_pb2.FAILED_PRECONDITION,
         Reason.ETAG_MISMATCH: code_pb2.ABORTED,
         Reason.UNAUTHENTICATED: code_pb2.UNAUTHENTICATED,
@@ -185,6 +188,12 @@ class NotApprovedError(StateInvalidError):
     """No approved release stands behind the channel."""
 
     reason = Reason.NOT_APPROVED
+
+
+class PolicyNotAllowedError(StateInvalidError):
+    """A function has a policy that its set does not allow."""
+
+    reason = Reason.POLICY_NOT_ALLOWED
 
 
 class QuarantinedError(StateInvalidError):

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from jigsmith.names import InvocationName, Target, VersionName
-from jigsmith_sandbox.backend import Call, Outcome, PolicyMode
+from jigsmith_sandbox.backend import Call, Outcome
 from jigsmith_sandbox.errors import SandboxError
 from jigsmith_sandbox.limits import LimitPolicy, Limits
 from jigsmith_sandbox.pool import Pool
@@ -114,7 +114,6 @@ class Executor:
         lanes: dict[LaneName, Lane],
         targets: Targets,
         limits: LimitPolicy,
-        policy: PolicyMode,
     ) -> None:
         self._pool = pool
         self._log = log
@@ -122,7 +121,6 @@ class Executor:
         self._lanes = lanes
         self._targets = targets
         self._limits = limits
-        self._policy = policy
         self._limits_of: dict[str, Limits] = {}
 
     async def prepare(self, request: Request) -> Resolution:
@@ -159,7 +157,7 @@ class Executor:
                 limits=limits.as_dict(),
                 backend=self._pool.backend.name,
                 isolation=self._pool.isolation.value,
-                policy=self._policy,
+                policy=version.definition.policy,
             ),
             alone=alone,
         )
@@ -169,7 +167,7 @@ class Executor:
             arguments_json=request.arguments_json,
             limits=limits,
             version_digest=version.digest,
-            policy=self._policy,
+            policy=version.definition.policy,
             profile=version.definition.profile,
         )
         outcome, fault = await self._run(call, version.definition.returns_json, request.deadline, stop)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from jigsmith import canonical
 from jigsmith.names import ChannelName, ReleaseName, RevisionName, VersionName
+from jigsmith_sandbox.backend import Policy
 
 
 class RevisionState(StrEnum):
@@ -56,6 +57,7 @@ class Definition:
     entry_point: str
     packages: tuple[str, ...]
     profile: str
+    policy: Policy
     limits: Mapping[str, int]
     """The limits that the author set, by the names of `jigsmith_sandbox.limits.Limits`; the rest is the operator's."""
 
@@ -72,6 +74,7 @@ class Definition:
                 "entry_point": self.entry_point,
                 "packages": sorted(self.packages),
                 "profile": self.profile,
+                "policy": self.policy,
                 "limits": dict(self.limits),
             }
         )
@@ -108,6 +111,8 @@ class FunctionSet:
 
     function_set: str
     description: str
+    policy: Policy
+    """The weakest that its functions may have."""
     creator: str
     create_time: dt.datetime
 

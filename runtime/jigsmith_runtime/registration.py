@@ -3,11 +3,11 @@
 import keyword
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from jigsmith.names import FunctionName, RevisionName, SetName, VersionName
-from jigsmith_sandbox.backend import PolicyMode, PolicyVerdict
+from jigsmith_sandbox.backend import Policy, PolicyVerdict
 from jigsmith_sandbox.errors import SandboxError
 from jigsmith_sandbox.limits import LimitPolicy
 from jigsmith_sandbox.pool import Pool
@@ -36,6 +36,7 @@ from jigsmith_runtime.model import (
 )
 from jigsmith_runtime.registry import sets, versions
 from jigsmith_runtime.registry.database import Connection
+from jigsmith_runtime.releases import rules
 from jigsmith_runtime.schema_graph import SchemaError
 from jigsmith_runtime.schemas import load
 
@@ -58,7 +59,6 @@ class Registration:
     limits: LimitPolicy
     pool: Pool
     lane: Lane
-    policy: PolicyMode
 
     def check_definition(self, definition: Definition) -> None:
         """Check everything but the source's meaning. Raises RequestInvalidError with all faults that were found."""
@@ -73,13 +73,12 @@ class Registration:
 
     async def check_source(self, definition: Definition, deadline: float | None) -> None:
         """Ask the policy gate, in a sandbox. Raises PolicyRefusedError, QueueFullError, SandboxUnavailableError."""
-        if self.policy == "off":
-            return
         place = await self.lane.enter(deadline)
         try:
             verdict = await self.pool.check(
                 definition.source,
                 entry_point=definition.entry_point,
+                policy=definition.policy,
                 digest=definition.digest(),
                 profile=definition.profile,
             )
@@ -114,9 +113,21 @@ class Registration:
         _check_length("function_set.description", description, MESSAGE_CHARS_MAX)
         if await sets.find_set(connection, name.function_set) is not None:
             raise AlreadyExistsError(f"{name} exists already", resource=str(name))
-        value = FunctionSet(name.function_set, description, principal.name, clock.now())
+        value = FunctionSet(name.function_set, description, "restricted", principal.name, clock.now())
         entry = self.entries.function_set_created(principal.name, function_set=str(name))
         return Decision(value, str(name), entry, (sets.set_insertion(value),))
+
+    async def allowed_policy(
+        self, connection: Connection, principal: Principal, name: SetName, policy: Policy, reason: str
+    ) -> Decision[FunctionSet]:
+        """Plan to allow another policy for a set's functions."""
+        rules.check_reason(reason)
+        value = await _set(connection, name)
+        if value.policy == policy:
+            return Decision(value, str(name))
+        entry = self.entries.policy_allowed(principal.name, function_set=str(name), policy=policy, reason=reason)
+        write = sets.policy_update(value, policy)
+        return Decision(replace(value, policy=policy), str(name), entry, (write,), changes_targets=True)
 
     async def revision(
         self,
@@ -130,8 +141,10 @@ class Registration:
     ) -> Decision[Revision]:
         """Plan a revision with the given versions."""
         _check_length("revision.message", message, MESSAGE_CHARS_MAX)
-        await _check_lineage(connection, parent_set, parent)
-        await _check_held(connection, held)
+        function_set = await _set(connection, parent_set)
+        if parent is not None:
+            await _check_parent(connection, parent_set, parent)
+        await _check_held(connection, function_set, held)
         value = Revision(
             name=await sets.next_revision(connection, parent_set.function_set),
             parent=parent,
@@ -231,24 +244,29 @@ def _check_length(field: str, text: str, chars_max: int) -> None:
         raise RequestInvalidError.of(field, f"may have {chars_max} characters")
 
 
-async def _check_lineage(connection: Connection, parent_set: SetName, parent: RevisionName | None) -> None:
-    if await sets.find_set(connection, parent_set.function_set) is None:
-        raise NotFoundError(parent_set)
-    if parent is None:
-        return
+async def _set(connection: Connection, name: SetName) -> FunctionSet:
+    value = await sets.find_set(connection, name.function_set)
+    if value is None:
+        raise NotFoundError(name)
+    return value
+
+
+async def _check_parent(connection: Connection, parent_set: SetName, parent: RevisionName) -> None:
     if parent.function_set != parent_set.function_set:
         raise RequestInvalidError.of("revision.parent_revision", "must be of the same set")
     if await sets.find_revision(connection, parent) is None:
         raise NotFoundError(parent)
 
 
-async def _check_held(connection: Connection, held: Sequence[VersionName]) -> None:
+async def _check_held(connection: Connection, function_set: FunctionSet, held: Sequence[VersionName]) -> None:
     if len(held) > VERSIONS_PER_REVISION_MAX:
         raise RequestInvalidError.of("revision.function_versions", f"may have {VERSIONS_PER_REVISION_MAX} items")
     functions = [version.function for version in held]
     twice = next((name for name in functions if functions.count(name) > 1), None)
     if twice is not None:
         raise RequestInvalidError.of("revision.function_versions", f"{FunctionName(twice)} is there more than once")
-    for version in held:
-        if await versions.find(connection, version) is None:
-            raise NotFoundError(version)
+    for name in held:
+        version = await versions.find(connection, name)
+        if version is None:
+            raise NotFoundError(name)
+        rules.check_policy(version, function_set)

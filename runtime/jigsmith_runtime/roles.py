@@ -35,6 +35,7 @@ ROLES_OF_RPC: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/jigsmith.v1.FunctionSetService/CreateFunctionSet": _AUTHORS,
         "/jigsmith.v1.FunctionSetService/GetFunctionSet": _READERS,
         "/jigsmith.v1.FunctionSetService/ListFunctionSets": _READERS,
+        "/jigsmith.v1.FunctionSetService/AllowPolicy": frozenset({Role.ADMIN}),
         "/jigsmith.v1.FunctionSetService/CreateRevision": _AUTHORS,
         "/jigsmith.v1.FunctionSetService/GetRevision": _READERS_AND_AGENTS,
         "/jigsmith.v1.FunctionSetService/ListRevisions": _READERS,

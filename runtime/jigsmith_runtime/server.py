@@ -134,7 +134,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         )
     )
     lanes = {name: Lane(name, concurrency=settings.concurrency, max_waiting=settings.max_waiting) for name in LaneName}
-    registration = Registration(entries, limits, pool, lanes[LaneName.OPTIMIZER], settings.policy)
+    registration = Registration(entries, limits, pool, lanes[LaneName.OPTIMIZER])
     executor = Executor(
         pool=pool,
         log=log,
@@ -142,7 +142,6 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         lanes=lanes,
         targets=Targets(database, changes),
         limits=limits,
-        policy=settings.policy,
     )
     invocations = InvocationService(executor, repeats)
     stack.push_async_callback(invocations.close)
@@ -160,9 +159,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     health = await _add_health_and_reflection(server)
 
     await log.append(
-        entries.runtime_started(
-            version=version("jigsmith"), backend=backend.name, isolation=pool.isolation.value, policy=settings.policy
-        )
+        entries.runtime_started(version=version("jigsmith"), backend=backend.name, isolation=pool.isolation.value)
     )
     await server.start()
     stack.push_async_callback(server.stop, _GRACE_S)
@@ -174,7 +171,6 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         "node": node,
         "backend": backend.name,
         "isolation": pool.isolation.value,
-        "policy": settings.policy,
         "version": version("jigsmith"),
         "audit_directory": str(folder.audit),
         "audit_public_key": log.verifier_key,
@@ -251,8 +247,6 @@ def sandbox_owner(node: str) -> str:
 
 
 def _warn(settings: Settings, isolation: Isolation) -> None:
-    if settings.policy == "off":
-        _log.warning("policy.off", meaning="sources are not checked; only processes and containers confine them")
     if isolation is not Isolation.NAMESPACES:
         _log.warning(
             "isolation.weaker", isolation=isolation.value, meaning="`jigsmith-runtime check` says what holds here"

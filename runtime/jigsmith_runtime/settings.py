@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from jigsmith_sandbox.backend import PolicyMode
 from jigsmith_sandbox.backends import BackendName
 
 LogFormat = Literal["auto", "json", "console"]
@@ -37,7 +36,6 @@ class Settings:
     """Folder for the sandboxes' sockets; a launcher demands its own."""
     principals: Path | None = None
     dev: bool = False
-    policy: PolicyMode = "restricted"
     profiles: Path | None = None
     """File of profiles (default: the shipped one): kinds of sandboxes, their packages, how many are kept warm."""
     sandboxes: int | None = None

@@ -29,7 +29,7 @@ class Resolution:
 
 
 class Targets:
-    """Resolves names. Answers are remembered until a channel moves; versions and revisions never change."""
+    """Resolves names. Answers are remembered until a channel moves or a policy changes; versions never change."""
 
     def __init__(self, database: Database, changes: Changes) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class Targets:
     async def resolve(self, target: Target, principal: Principal) -> Resolution:
         """Return what a name stands for.
 
-        Raises NotPermittedError, NotFoundError, NotApprovedError, QuarantinedError.
+        Raises NotPermittedError, NotFoundError, NotApprovedError, QuarantinedError, PolicyNotAllowedError.
         """
         _permit(target, principal)
         known = self._known.get(target)
@@ -74,7 +74,9 @@ def _permit(target: Target, principal: Principal) -> None:
 
 async def _find(connection: Connection, target: Target) -> tuple[FunctionVersion, RevisionName | None]:
     if isinstance(target, VersionName):
-        return await _version(connection, target, target), None
+        version = await _version(connection, target, target)
+        rules.check_policy(version, None)
+        return version, None
     if isinstance(target, RevisionFunctionName):
         revision = await _revision(connection, RevisionName(target.function_set, target.revision), target)
         rules.check_not_quarantined(revision)
@@ -83,7 +85,9 @@ async def _find(connection: Connection, target: Target) -> tuple[FunctionVersion
     held = next((name for name in revision.versions if name.function == target.function), None)
     if held is None:
         raise NotFoundError(target)
-    return await _version(connection, held, target), revision.name
+    version = await _version(connection, held, target)
+    rules.check_policy(version, await sets.find_set(connection, revision.name.function_set))
+    return version, revision.name
 
 
 async def _released(connection: Connection, target: ChannelFunctionName) -> Revision:

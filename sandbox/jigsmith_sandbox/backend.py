@@ -10,7 +10,8 @@ from jigsmith_worker.outcome import OutcomeKind
 from jigsmith_sandbox.limits import Limits, SandboxLimits
 from jigsmith_sandbox.profiles import Profile
 
-PolicyMode = Literal["restricted", "off"]
+Policy = Literal["restricted", "none"]
+"""What checks a source: the policy gate, or nothing."""
 """Whether RestrictedPython guards a run. `off` leaves the process and container layers alone."""
 
 
@@ -25,7 +26,7 @@ class Call:
     limits: Limits
     version_digest: str
     """What the compiled source is cached by; different sources must have different digests."""
-    policy: PolicyMode = "restricted"
+    policy: Policy = "restricted"
     profile: str = "python"
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, TypeVar
 from jigsmith_worker.isolation import Isolation
 
 from jigsmith_sandbox import profiles
-from jigsmith_sandbox.backend import Backend, Call, Outcome, PolicyVerdict, SandboxSpec
+from jigsmith_sandbox.backend import Backend, Call, Outcome, Policy, PolicyVerdict, SandboxSpec
 from jigsmith_sandbox.code_cache import CodeCache
 from jigsmith_sandbox.errors import SandboxUnavailableError
 from jigsmith_sandbox.limits import LimitPolicy, shipped
@@ -97,13 +97,19 @@ class Pool:
         return await self._group(call.profile).use(lambda sandbox: sandbox.run(call), untrusted=True)
 
     async def check(
-        self, source: str, *, entry_point: str, digest: str = "", profile: str = profiles.DEFAULT
+        self,
+        source: str,
+        *,
+        entry_point: str,
+        policy: Policy = "restricted",
+        digest: str = "",
+        profile: str = profiles.DEFAULT,
     ) -> PolicyVerdict:
-        """Ask the policy gate, which runs in a disposable child. Raises SandboxUnavailableError.
+        """Ask the policy gate, or with the policy none the compiler, in a disposable child. Raises SandboxUnavailableError.
 
         With a `digest`, the version's, the compiled code is kept for its first call.
         """
-        return await self._group(profile).use(lambda sandbox: sandbox.check(source, entry_point, digest))
+        return await self._group(profile).use(lambda sandbox: sandbox.check(source, entry_point, policy, digest))
 
     def _group(self, profile: str) -> "_Group":
         try:

@@ -19,7 +19,7 @@ from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import End, OutcomeKind
 
 from jigsmith_sandbox import outcomes, seccomp
-from jigsmith_sandbox.backend import Backend, Call, Outcome, PolicyVerdict, SandboxSpec
+from jigsmith_sandbox.backend import Backend, Call, Outcome, Policy, PolicyVerdict, SandboxSpec
 from jigsmith_sandbox.child import Bounds, Child, Finished
 from jigsmith_sandbox.code_cache import CodeCache
 from jigsmith_sandbox.errors import ProtocolError, SandboxUnavailableError
@@ -207,13 +207,13 @@ class Sandbox:
         finally:
             self.running -= 1
 
-    async def check(self, source: str, entry_point: str, digest: str) -> PolicyVerdict:
-        """Run the policy gate over a source, in a child that runs nothing of it. With a digest, the code is kept for calls."""
+    async def check(self, source: str, entry_point: str, policy: Policy, digest: str) -> PolicyVerdict:
+        """Compile a source under a policy, in a child that runs nothing of it. With a digest, the code is kept for calls."""
         self.running += 1
         try:
-            outcome, code = await self._compile(source, entry_point, "restricted")
+            outcome, code = await self._compile(source, entry_point, policy)
             if code is not None and digest:
-                self._codes.put((digest, "restricted", self._python), code)
+                self._codes.put((digest, policy, self._python), code)
             return outcomes.verdict(outcome, accepted=code is not None)
         finally:
             self.running -= 1

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from jigsmith_worker.outcome import OutcomeKind
 
-from jigsmith_sandbox.backend import Call, Outcome, PolicyMode
+from jigsmith_sandbox.backend import Call, Outcome, Policy
 from jigsmith_sandbox.limits import shipped
 from jigsmith_sandbox.pool import Pool
 
@@ -28,7 +28,7 @@ class Promise:
     """Defines `f(path)`; `path` names a file of the host."""
     kept: Judge
     limits: dict[str, int]
-    policy: PolicyMode = "off"
+    policy: Policy = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def _ends_as(kind: OutcomeKind) -> Judge:
     return lambda outcome: outcome.kind is kind
 
 
-def _promise(text: str, source: str, kept: Judge, *, policy: PolicyMode = "off", **limits: int) -> Promise:
+def _promise(text: str, source: str, kept: Judge, *, policy: Policy = "none", **limits: int) -> Promise:
     return Promise(text, source, kept, limits, policy)
 
 

@@ -115,12 +115,12 @@ def _serve(connection: socket.socket) -> int:
         return 0
     header, body = frame
     split = header["source_bytes"]
-    if header["op"] in {"compile", "check"}:
+    if header["op"] == "compile":
         answer = _compile(header, body[:split].decode())
     else:
         confine.limit_resources(**header["limits"])
         unguarded = {"__name__": "function", "__builtins__": __builtins__}
-        namespace = unguarded if header["policy"] == "off" else policy.namespace()
+        namespace = unguarded if header["policy"] == "none" else policy.namespace()
         answer = _call(header, body[:split], body[split:], namespace)
     if os.getpid() != itself:  # a fork of user code came back here: one call, one answer
         return 1
@@ -143,7 +143,7 @@ def _compile(header: frames.Header, source: str) -> bytes:
     """Answer with the marshalled code, or with the refusals. No line of the source runs here."""
     confine.limit_resources(**header["limits"])
     try:
-        if header["policy"] == "off":
+        if header["policy"] == "none":
             code = compile(source, FILENAME, "exec", dont_inherit=True)
         else:
             refusals = policy.check(source, header["entry_point"])
@@ -156,7 +156,7 @@ def _compile(header: frames.Header, source: str) -> bytes:
         return _refused([(error.lineno or 0, error.offset or 0, "syntax error", str(error.msg))])
     except (MemoryError, RecursionError, ValueError, OverflowError) as error:
         return _refused([(0, 0, "source too complex to compile", f"simplify it ({type(error).__name__})")])
-    return frames.encode({"kind": OutcomeKind.RETURNED.value}, b"" if header["op"] == "check" else marshal.dumps(code))
+    return frames.encode({"kind": OutcomeKind.RETURNED.value}, marshal.dumps(code))
 
 
 _REFUSALS_MAX: Final = 32

@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
-from jigsmith_sandbox.backend import Backend, Call, PolicyMode
+from jigsmith_sandbox.backend import Backend, Call, Policy
 from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
 from jigsmith_sandbox.backends.docker import DockerBackend
 from jigsmith_sandbox.errors import BackendMissingError
@@ -18,7 +18,7 @@ OWNER = f"conformance-{os.getpid()}"
 """Of this run of the suite: another run on the same machine has its own sandboxes."""
 
 
-BACKENDS = ("bubblewrap", "docker", "docker-runsc")
+BACKENDS = ("bubblewrap", "docker", pytest.param("docker-runsc", marks=pytest.mark.gvisor))
 
 
 def make_backend(name: str) -> Backend:
@@ -53,7 +53,7 @@ def skip_without_files(pool: Pool) -> None:
         pytest.skip(f"calls have no /tmp in {pool.backend.name} sandboxes here (isolation: {pool.isolation.value})")
 
 
-def call(source: str, arguments: str = "{}", *, policy: PolicyMode = "off", **limits: int) -> Call:
+def call(source: str, arguments: str = "{}", *, policy: Policy = "none", **limits: int) -> Call:
     """Return a call of `f` in the source, under short limits and without the policy layer unless asked for."""
     short = shipped().default.replace(**({"wall_ms": 2_000, "cpu_ms": 1_000} | limits))
     digest = hashlib.sha256(source.encode()).hexdigest()

@@ -153,7 +153,7 @@ async def test_the_same_packages_are_whole_without_the_policy(pool: Pool) -> Non
         "    return [len(d.query('a > 1')), str(sympy.sympify('().__class__.__name__')), sympy.lambdify(sympy.Symbol('x'), 'x + 1')(1)]"
     )
     digest = hashlib.sha256(source.encode()).hexdigest()
-    outcome = await pool.run(Call(source, "f", "{}", shipped().default, digest, policy="off", profile="scientific"))
+    outcome = await pool.run(Call(source, "f", "{}", shipped().default, digest, policy="none", profile="scientific"))
     assert json.loads(outcome.result_json or "null") == [1, "tuple", 2], outcome
 
 
@@ -161,5 +161,5 @@ async def test_a_profile_without_packages_has_none(pool: Pool) -> None:
     """They are not even on the path."""
     source = "def f():\n    import numpy"
     digest = hashlib.sha256(source.encode()).hexdigest()
-    outcome = await pool.run(Call(source, "f", "{}", shipped().default, digest, policy="off"))
+    outcome = await pool.run(Call(source, "f", "{}", shipped().default, digest, policy="none"))
     assert outcome.exception_type == "ModuleNotFoundError"

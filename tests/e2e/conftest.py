@@ -179,7 +179,7 @@ def runtime(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def new_runtime(backend: str, tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
-    """Give a way to start runtimes for one test alone: `new_runtime("--policy", "off")`."""
+    """Give a way to start runtimes for one test alone: `new_runtime("--sandboxes", "1")`."""
     started: list[Runtime] = []
 
     def start(*options: str) -> Runtime:

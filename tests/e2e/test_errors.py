@@ -20,7 +20,9 @@ async def client(runtime) -> AsyncIterator[AsyncClient]:
         yield one
 
 
-async def register(client: AsyncClient, source: str, *, returns=None, parameters=None, **limits: int) -> str:
+async def register(
+    client: AsyncClient, source: str, *, returns=None, parameters=None, policy="restricted", **limits: int
+) -> str:
     """Register a version of `f` under short limits; return its name."""
     chosen = {"wall_ms": 3_000} | limits
     wanted = function_pb2.Limits(**{name: value for name, value in chosen.items() if not name.endswith("_ms")})
@@ -34,6 +36,7 @@ async def register(client: AsyncClient, source: str, *, returns=None, parameters
         parameters=parameters or ANY_ARGUMENTS,
         returns=returns,
         limits=wanted,
+        policy=policy,
     )
     return version.name
 
@@ -106,28 +109,21 @@ UNGUARDED: dict[str, tuple[str, dict[str, int], str]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def unguarded(backend, tmp_path_factory):
-    """Give a runtime without the policy layer, so that the layers behind it are what stops a function."""
-    from tests.e2e.conftest import Runtime  # noqa: PLC0415
-
-    started = Runtime(backend, tmp_path_factory.mktemp(f"unguarded-{backend}"), ("--policy", "off"))
-    started.start()
-    yield started
-    started.stop()
-
-
 @pytest.mark.parametrize("row", UNGUARDED)
-async def test_without_the_policy_layer_the_others_hold(unguarded, row: str) -> None:
+async def test_without_the_policy_layer_the_others_hold(runtime, client: AsyncClient, row: str) -> None:
     """What the policy would refuse to begin with ends the call and nothing else."""
     source, limits, reason = UNGUARDED[row]
-    async with AsyncClient(unguarded.address, token=unguarded.token("optimizer"), timeout_s=60) as client:
-        name = await register(client, source, **limits)
-        with pytest.raises(errors.FunctionError) as caught:
-            await client.invoke(name)
-        assert caught.value.reason == reason
-        fine = await register(client, "def f():\n    return 1")
-        assert (await client.invoke(fine)).result == 1
+    name = f"unguarded-{uuid.uuid4().hex[:8]}"
+    await client.create_set(name)
+    async with AsyncClient(runtime.address, token=runtime.token("admin"), timeout_s=60) as admin:
+        await admin.allow_policy(name, "none", reason="To see what the other layers do.")
+    version = await register(client, source, policy="none", **limits)
+    revision = await client.create_revision(name, [version])
+    with pytest.raises(errors.FunctionError) as caught:
+        await client.invoke(f"{revision.name}/functions/f")
+    assert caught.value.reason == reason
+    fine = await register(client, "def f():\n    return 1")
+    assert (await client.invoke(fine)).result == 1
 
 
 async def test_what_raised_is_told_with_its_line_and_what_it_printed(client: AsyncClient) -> None:

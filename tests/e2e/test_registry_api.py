@@ -98,6 +98,7 @@ async def test_a_version_is_addressed_by_its_content(functions):
         "entry_point": "add",
         "packages": [],
         "profile": "python",
+        "policy": "restricted",
         "limits": {"wall_ms": 2000},
     }
     assert made.digest == hashlib.sha256(canonical.encode(expected)).hexdigest()

@@ -187,3 +187,54 @@ async def test_a_wrong_token_is_nobody(runtime) -> None:
         assert caught.value.reason == "UNAUTHENTICATED"
     with pytest.raises(ValueError, match="ASCII"):
         AsyncClient(runtime.address, token="ä")
+
+
+async def test_a_function_without_a_policy_runs_only_in_a_set_for_which_an_admin_allows_it(runtime) -> None:
+    """Not by itself, not in another set, not once it is withdrawn; each run's entry says that nothing checked it."""
+    source = "import os\ndef f():\n    return os.getpid() > 0"
+    allowed, other = (f"set-{uuid.uuid4().hex[:8]}" for _ in range(2))
+    async with (
+        client(runtime, "optimizer") as optimizer,
+        client(runtime, "admin") as admin,
+        client(runtime, "reviewer") as reviewer,
+        client(runtime, "agent") as agent,
+        client(runtime, "auditor") as auditor,
+    ):
+        about = {"description": uuid.uuid4().hex, "parameters": {"type": "object"}}
+        with pytest.raises(errors.PolicyRefusedError):
+            await optimizer.register_source("f", source, **about)
+        with pytest.raises(errors.PolicyRefusedError) as caught:  # it is still compiled, and in a sandbox
+            await optimizer.register_source("f", "def f(:", policy="none", **about)
+        assert caught.value.construct == "syntax error"
+        version = await optimizer.register_source("f", source, policy="none", **about)
+        harmless = "def f():\n    return True"
+        unchecked = await optimizer.register_source("f", harmless, policy="none", **about)
+        assert unchecked.name != (await optimizer.register_source("f", harmless, **about)).name
+
+        for name in (allowed, other):
+            await optimizer.create_set(name)
+        with pytest.raises(errors.NotAuthorizedError):
+            await optimizer.allow_policy(allowed, "none", reason="I would like that.")
+        with pytest.raises(errors.RequestInvalidError):
+            await admin.allow_policy(allowed, "none", reason=" ")
+        assert (await admin.allow_policy(allowed, "none", reason="It needs the process's number.")).policy
+        for refused in (lambda: optimizer.invoke(version.name), lambda: optimizer.create_revision(other, [version])):
+            with pytest.raises(errors.StateError) as not_allowed:
+                await refused()
+            assert not_allowed.value.reason == "POLICY_NOT_ALLOWED"
+
+        revised = await optimizer.create_revision(allowed, [version])
+        release = await optimizer.request_release(allowed, revised.name, channel="production", reason="Useful.")
+        await reviewer.approve_release(await reviewer.get_release(release.name), reason="Read.")
+        target = f"functionSets/{allowed}/channels/production/functions/f"
+        for one, name in ((optimizer, f"{revised.name}/functions/f"), (agent, target)):
+            answer = await one.invoke(name)
+            assert answer.result is True
+        entries = [json.loads(entry.entry_json) async for entry in auditor.list_audit_entries(invocation=answer.name)]
+        assert entries[0]["policy"] == "none"
+
+        await admin.allow_policy(allowed, "restricted", reason="No more.")
+        for one, name in ((optimizer, f"{revised.name}/functions/f"), (agent, target)):
+            with pytest.raises(errors.StateError) as withdrawn:
+                await one.invoke(name)
+            assert withdrawn.value.reason == "POLICY_NOT_ALLOWED"

@@ -7,6 +7,7 @@ import typer
 
 from jigsmith.cli.connection import connection_of
 from jigsmith.cli.files import json_text, text_of
+from jigsmith.requests import Policy
 from jigsmith.v1 import function_pb2
 
 app = typer.Typer(no_args_is_help=True, help="Register and read functions.")
@@ -54,6 +55,9 @@ def register(
     description: Annotated[str, typer.Option(help="What it does, for the model that will call it.")],
     name: Annotated[str | None, typer.Option(help="The function's name; by default that of the file.")] = None,
     returns: Annotated[str | None, typer.Option(help="JSON Schema of its result: a text, or @FILE.")] = None,
+    policy: Annotated[
+        Policy, typer.Option(help="none: unchecked; runs only in sets for which an admin allows it.")
+    ] = "restricted",
     validate_only: Annotated[bool, typer.Option(help="Only check it; register nothing.")] = False,
 ) -> None:
     """Register a version of a function. The same contents give the same version.
@@ -68,6 +72,7 @@ def register(
             description=description,
             parameters=json_text(parameters),
             returns=None if returns is None else json_text(returns),
+            policy=policy,
             validate_only=validate_only,
         )
     connection.output.value(version, "it can be registered" if validate_only else version.name)
@@ -82,6 +87,8 @@ def described(version: function_pb2.FunctionVersion) -> str:
     made = version.provenance
     lines = [version.name, f"  {version.description}", f"  parameters {version.parameters_json}"]
     lines += [f"  returns    {version.returns_json}"] if version.returns_json else []
+    if version.policy == function_pb2.POLICY_NONE:
+        lines.append("  policy     none: nothing checks the source; only processes and containers confine it")
     lines.append(f"  created    {_time(version)} by {version.creator}")
     if made.run:
         lines.append(f"  provenance {made.action} in epoch {made.epoch} of {made.run}, by {made.model}: {made.reason}")

@@ -7,6 +7,7 @@ import typer
 
 from jigsmith.cli.connection import connection_of
 from jigsmith.client import Client
+from jigsmith.requests import Policy
 from jigsmith.v1 import function_pb2, function_set_pb2
 
 app = typer.Typer(no_args_is_help=True, help="Function sets, their revisions and channels.")
@@ -34,6 +35,24 @@ def create(
     with connection.client() as client:
         created = client.create_set(name, description=description)
     connection.output.value(created, created.name)
+
+
+@app.command("allow-policy")
+def allow_policy(
+    context: typer.Context,
+    name: _SetName,
+    policy: Annotated[Policy, typer.Argument(help="The weakest policy that its functions may have.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the audit log.")],
+) -> None:
+    """Let functions into a set whose source nothing checks, or keep them out again. For admins; takes effect at once.
+
+    Example: jigsmith sets allow-policy tools none --reason "run_python, which is code by nature"
+    """
+    connection = connection_of(context)
+    with connection.client() as client:
+        changed = client.allow_policy(name, policy, reason=reason)
+    connection.output.value(changed, f"{changed.name} allows the policy {policy}")
 
 
 @app.command()
@@ -106,7 +125,8 @@ def _text(version: function_pb2.FunctionVersion | None) -> list[str]:
     if version is None:
         return []
     head = [f"description: {version.description}", f"parameters: {version.parameters_json}"]
-    return [*head, f"returns: {version.returns_json}", *version.source.splitlines()]
+    policy = function_pb2.Policy.Name(version.policy).removeprefix("POLICY_").lower()
+    return [*head, f"returns: {version.returns_json}", f"policy: {policy}", *version.source.splitlines()]
 
 
 def _state(revision: function_set_pb2.Revision) -> str:

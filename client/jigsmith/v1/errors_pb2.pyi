@@ -73,6 +73,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The resource is not in a state that allows this."""
     REASON_INTERNAL: _Reason.ValueType  # 24
     """A fault of the runtime itself; the invocation or log index in ErrorInfo.metadata helps to find it."""
+    REASON_POLICY_NOT_ALLOWED: _Reason.ValueType  # 25
+    """The function has a policy that its set does not allow."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """The `reason` of the google.rpc.ErrorInfo that every error of Jigsmith carries, without its prefix: domain `jigsmith`,
@@ -129,6 +131,8 @@ REASON_STATE_INVALID: Reason.ValueType  # 23
 """The resource is not in a state that allows this."""
 REASON_INTERNAL: Reason.ValueType  # 24
 """A fault of the runtime itself; the invocation or log index in ErrorInfo.metadata helps to find it."""
+REASON_POLICY_NOT_ALLOWED: Reason.ValueType  # 25
+"""The function has a policy that its set does not allow."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final

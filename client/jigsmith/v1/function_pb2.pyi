@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Policy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Policy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    POLICY_UNSPECIFIED: _Policy.ValueType  # 0
+    """In requests: restricted."""
+    POLICY_RESTRICTED: _Policy.ValueType  # 1
+    """The policy gate: an allow-list of modules, names and constructs, and guarded operations."""
+    POLICY_NONE: _Policy.ValueType  # 2
+    """Nothing: any Python runs, and only processes and containers confine it. Such a version runs only as part of a set
+    for which an admin allows it (FunctionSetService.AllowPolicy).
+    """
+
+class Policy(_Policy, metaclass=_PolicyEnumTypeWrapper):
+    """What checks the source of a function, at registration and again whenever it is loaded."""
+
+POLICY_UNSPECIFIED: Policy.ValueType  # 0
+"""In requests: restricted."""
+POLICY_RESTRICTED: Policy.ValueType  # 1
+"""The policy gate: an allow-list of modules, names and constructs, and guarded operations."""
+POLICY_NONE: Policy.ValueType  # 2
+"""Nothing: any Python runs, and only processes and containers confine it. Such a version runs only as part of a set
+for which an admin allows it (FunctionSetService.AllowPolicy).
+"""
+Global___Policy: _TypeAlias = Policy  # noqa: Y015
 
 @_typing.final
 class Function(_message.Message):
@@ -69,6 +98,7 @@ class FunctionVersion(_message.Message):
     PROVENANCE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     CREATOR_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `functions/{function}/versions/{digest}`. Output only."""
     digest: _builtins.str
@@ -89,6 +119,8 @@ class FunctionVersion(_message.Message):
     """The set of modules that the sandbox has imported beforehand. Empty: `python`."""
     creator: _builtins.str
     """The principal that registered it. Output only."""
+    policy: Global___Policy.ValueType
+    """What checks the source. Empty: `POLICY_RESTRICTED`. Part of the digest."""
     @_builtins.property
     def packages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Packages that the source imports beyond the standard library. They must belong to the profile."""
@@ -121,10 +153,11 @@ class FunctionVersion(_message.Message):
         provenance: Global___Provenance | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         creator: _builtins.str = ...,
+        policy: Global___Policy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "limits", b"limits", "provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "description", b"description", "digest", b"digest", "entry_point", b"entry_point", "limits", b"limits", "name", b"name", "packages", b"packages", "parameters_json", b"parameters_json", "profile", b"profile", "provenance", b"provenance", "returns_json", b"returns_json", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "description", b"description", "digest", b"digest", "entry_point", b"entry_point", "limits", b"limits", "name", b"name", "packages", b"packages", "parameters_json", b"parameters_json", "policy", b"policy", "profile", b"profile", "provenance", b"provenance", "returns_json", b"returns_json", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -63,8 +63,8 @@ class FunctionServiceServicer(object):
 
     def CreateFunctionVersion(self, request, context):
         """Registers a version of a function. Registering the same content again returns the version that is already there.
-        The source is checked by the policy gate inside a disposable sandbox; a refused source is INVALID_ARGUMENT with
-        reason POLICY_REFUSED.
+        The source is checked by the policy gate inside a disposable sandbox, or compiled there if its policy is none; a
+        refused source is INVALID_ARGUMENT with reason POLICY_REFUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,8 +35,8 @@ class FunctionServiceStub:
     def __new__(cls, channel: _aio.Channel) -> FunctionServiceAsyncStub: ...
     CreateFunctionVersion: _grpc.UnaryUnaryMultiCallable[_function_pb2.CreateFunctionVersionRequest, _function_pb2.FunctionVersion]
     """Registers a version of a function. Registering the same content again returns the version that is already there.
-    The source is checked by the policy gate inside a disposable sandbox; a refused source is INVALID_ARGUMENT with
-    reason POLICY_REFUSED.
+    The source is checked by the policy gate inside a disposable sandbox, or compiled there if its policy is none; a
+    refused source is INVALID_ARGUMENT with reason POLICY_REFUSED.
     """
     GetFunctionVersion: _grpc.UnaryUnaryMultiCallable[_function_pb2.GetFunctionVersionRequest, _function_pb2.FunctionVersion]
     """Returns one version, or NOT_FOUND."""
@@ -52,8 +52,8 @@ class FunctionServiceAsyncStub(FunctionServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateFunctionVersion: _aio.UnaryUnaryMultiCallable[_function_pb2.CreateFunctionVersionRequest, _function_pb2.FunctionVersion]  # type: ignore[assignment]
     """Registers a version of a function. Registering the same content again returns the version that is already there.
-    The source is checked by the policy gate inside a disposable sandbox; a refused source is INVALID_ARGUMENT with
-    reason POLICY_REFUSED.
+    The source is checked by the policy gate inside a disposable sandbox, or compiled there if its policy is none; a
+    refused source is INVALID_ARGUMENT with reason POLICY_REFUSED.
     """
     GetFunctionVersion: _aio.UnaryUnaryMultiCallable[_function_pb2.GetFunctionVersionRequest, _function_pb2.FunctionVersion]  # type: ignore[assignment]
     """Returns one version, or NOT_FOUND."""
@@ -72,8 +72,8 @@ class FunctionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_function_pb2.FunctionVersion, _abc.Awaitable[_function_pb2.FunctionVersion]]:
         """Registers a version of a function. Registering the same content again returns the version that is already there.
-        The source is checked by the policy gate inside a disposable sandbox; a refused source is INVALID_ARGUMENT with
-        reason POLICY_REFUSED.
+        The source is checked by the policy gate inside a disposable sandbox, or compiled there if its policy is none; a
+        refused source is INVALID_ARGUMENT with reason POLICY_REFUSED.
         """
 
     @_abc_1.abstractmethod

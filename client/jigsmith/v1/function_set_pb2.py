@@ -26,43 +26,45 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from jigsmith.v1 import function_pb2 as jigsmith_dot_v1_dot_function__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ejigsmith/v1/function_set.proto\x12\x0bjigsmith.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ajigsmith/v1/function.proto\"r\n\x0b\x46unctionSet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\x04 \x01(\t\"\x93\x02\n\x08Revision\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fparent_revision\x18\x02 \x01(\t\x12\x19\n\x11\x66unction_versions\x18\x03 \x03(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12)\n\x05state\x18\x05 \x01(\x0e\x32\x1a.jigsmith.v1.RevisionState\x12\x0e\n\x06\x64igest\x18\x06 \x01(\t\x12\x37\n\x11resolved_versions\x18\x07 \x03(\x0b\x32\x1c.jigsmith.v1.FunctionVersion\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\t \x01(\t\"h\n\x07\x43hannel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8e\x01\n\x18\x43reateFunctionSetRequest\x12\x17\n\x0f\x66unction_set_id\x18\x01 \x01(\t\x12.\n\x0c\x66unction_set\x18\x02 \x01(\x0b\x32\x18.jigsmith.v1.FunctionSet\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"%\n\x15GetFunctionSetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x17ListFunctionSetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"d\n\x18ListFunctionSetsResponse\x12/\n\rfunction_sets\x18\x01 \x03(\x0b\x32\x18.jigsmith.v1.FunctionSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"{\n\x15\x43reateRevisionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\'\n\x08revision\x18\x02 \x01(\x0b\x32\x15.jigsmith.v1.Revision\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\"\n\x12GetRevisionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x14ListRevisionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x15ListRevisionsResponse\x12(\n\trevisions\x18\x01 \x03(\x0b\x32\x15.jigsmith.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x11GetChannelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListChannelsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x14ListChannelsResponse\x12&\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x14.jigsmith.v1.Channel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xfb\x01\n\rRevisionState\x12\x1e\n\x1aREVISION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14REVISION_STATE_DRAFT\x10\x01\x12\x1b\n\x17REVISION_STATE_PROPOSED\x10\x02\x12\x1b\n\x17REVISION_STATE_APPROVED\x10\x03\x12\x19\n\x15REVISION_STATE_ACTIVE\x10\x04\x12\x1b\n\x17REVISION_STATE_REJECTED\x10\x05\x12\x1e\n\x1aREVISION_STATE_ROLLED_BACK\x10\x06\x12\x1e\n\x1aREVISION_STATE_QUARANTINED\x10\x07\x32\xa0\x05\n\x12\x46unctionSetService\x12T\n\x11\x43reateFunctionSet\x12%.jigsmith.v1.CreateFunctionSetRequest\x1a\x18.jigsmith.v1.FunctionSet\x12N\n\x0eGetFunctionSet\x12\".jigsmith.v1.GetFunctionSetRequest\x1a\x18.jigsmith.v1.FunctionSet\x12_\n\x10ListFunctionSets\x12$.jigsmith.v1.ListFunctionSetsRequest\x1a%.jigsmith.v1.ListFunctionSetsResponse\x12K\n\x0e\x43reateRevision\x12\".jigsmith.v1.CreateRevisionRequest\x1a\x15.jigsmith.v1.Revision\x12\x45\n\x0bGetRevision\x12\x1f.jigsmith.v1.GetRevisionRequest\x1a\x15.jigsmith.v1.Revision\x12V\n\rListRevisions\x12!.jigsmith.v1.ListRevisionsRequest\x1a\".jigsmith.v1.ListRevisionsResponse\x12\x42\n\nGetChannel\x12\x1e.jigsmith.v1.GetChannelRequest\x1a\x14.jigsmith.v1.Channel\x12S\n\x0cListChannels\x12 .jigsmith.v1.ListChannelsRequest\x1a!.jigsmith.v1.ListChannelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ejigsmith/v1/function_set.proto\x12\x0bjigsmith.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ajigsmith/v1/function.proto\"\x97\x01\n\x0b\x46unctionSet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\x04 \x01(\t\x12#\n\x06policy\x18\x05 \x01(\x0e\x32\x13.jigsmith.v1.Policy\"\x93\x02\n\x08Revision\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fparent_revision\x18\x02 \x01(\t\x12\x19\n\x11\x66unction_versions\x18\x03 \x03(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12)\n\x05state\x18\x05 \x01(\x0e\x32\x1a.jigsmith.v1.RevisionState\x12\x0e\n\x06\x64igest\x18\x06 \x01(\t\x12\x37\n\x11resolved_versions\x18\x07 \x03(\x0b\x32\x1c.jigsmith.v1.FunctionVersion\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\t \x01(\t\"h\n\x07\x43hannel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8e\x01\n\x18\x43reateFunctionSetRequest\x12\x17\n\x0f\x66unction_set_id\x18\x01 \x01(\t\x12.\n\x0c\x66unction_set\x18\x02 \x01(\x0b\x32\x18.jigsmith.v1.FunctionSet\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"%\n\x15GetFunctionSetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x17ListFunctionSetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"d\n\x18ListFunctionSetsResponse\x12/\n\rfunction_sets\x18\x01 \x03(\x0b\x32\x18.jigsmith.v1.FunctionSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x12\x41llowPolicyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x06policy\x18\x02 \x01(\x0e\x32\x13.jigsmith.v1.Policy\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"{\n\x15\x43reateRevisionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\'\n\x08revision\x18\x02 \x01(\x0b\x32\x15.jigsmith.v1.Revision\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\"\n\x12GetRevisionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x14ListRevisionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x15ListRevisionsResponse\x12(\n\trevisions\x18\x01 \x03(\x0b\x32\x15.jigsmith.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"!\n\x11GetChannelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListChannelsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x14ListChannelsResponse\x12&\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x14.jigsmith.v1.Channel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xfb\x01\n\rRevisionState\x12\x1e\n\x1aREVISION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14REVISION_STATE_DRAFT\x10\x01\x12\x1b\n\x17REVISION_STATE_PROPOSED\x10\x02\x12\x1b\n\x17REVISION_STATE_APPROVED\x10\x03\x12\x19\n\x15REVISION_STATE_ACTIVE\x10\x04\x12\x1b\n\x17REVISION_STATE_REJECTED\x10\x05\x12\x1e\n\x1aREVISION_STATE_ROLLED_BACK\x10\x06\x12\x1e\n\x1aREVISION_STATE_QUARANTINED\x10\x07\x32\xea\x05\n\x12\x46unctionSetService\x12T\n\x11\x43reateFunctionSet\x12%.jigsmith.v1.CreateFunctionSetRequest\x1a\x18.jigsmith.v1.FunctionSet\x12N\n\x0eGetFunctionSet\x12\".jigsmith.v1.GetFunctionSetRequest\x1a\x18.jigsmith.v1.FunctionSet\x12_\n\x10ListFunctionSets\x12$.jigsmith.v1.ListFunctionSetsRequest\x1a%.jigsmith.v1.ListFunctionSetsResponse\x12H\n\x0b\x41llowPolicy\x12\x1f.jigsmith.v1.AllowPolicyRequest\x1a\x18.jigsmith.v1.FunctionSet\x12K\n\x0e\x43reateRevision\x12\".jigsmith.v1.CreateRevisionRequest\x1a\x15.jigsmith.v1.Revision\x12\x45\n\x0bGetRevision\x12\x1f.jigsmith.v1.GetRevisionRequest\x1a\x15.jigsmith.v1.Revision\x12V\n\rListRevisions\x12!.jigsmith.v1.ListRevisionsRequest\x1a\".jigsmith.v1.ListRevisionsResponse\x12\x42\n\nGetChannel\x12\x1e.jigsmith.v1.GetChannelRequest\x1a\x14.jigsmith.v1.Channel\x12S\n\x0cListChannels\x12 .jigsmith.v1.ListChannelsRequest\x1a!.jigsmith.v1.ListChannelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'jigsmith.v1.function_set_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REVISIONSTATE']._serialized_start=1495
-  _globals['_REVISIONSTATE']._serialized_end=1746
-  _globals['_FUNCTIONSET']._serialized_start=108
-  _globals['_FUNCTIONSET']._serialized_end=222
-  _globals['_REVISION']._serialized_start=225
-  _globals['_REVISION']._serialized_end=500
-  _globals['_CHANNEL']._serialized_start=502
-  _globals['_CHANNEL']._serialized_end=606
-  _globals['_CREATEFUNCTIONSETREQUEST']._serialized_start=609
-  _globals['_CREATEFUNCTIONSETREQUEST']._serialized_end=751
-  _globals['_GETFUNCTIONSETREQUEST']._serialized_start=753
-  _globals['_GETFUNCTIONSETREQUEST']._serialized_end=790
-  _globals['_LISTFUNCTIONSETSREQUEST']._serialized_start=792
-  _globals['_LISTFUNCTIONSETSREQUEST']._serialized_end=856
-  _globals['_LISTFUNCTIONSETSRESPONSE']._serialized_start=858
-  _globals['_LISTFUNCTIONSETSRESPONSE']._serialized_end=958
-  _globals['_CREATEREVISIONREQUEST']._serialized_start=960
-  _globals['_CREATEREVISIONREQUEST']._serialized_end=1083
-  _globals['_GETREVISIONREQUEST']._serialized_start=1085
-  _globals['_GETREVISIONREQUEST']._serialized_end=1119
-  _globals['_LISTREVISIONSREQUEST']._serialized_start=1121
-  _globals['_LISTREVISIONSREQUEST']._serialized_end=1198
-  _globals['_LISTREVISIONSRESPONSE']._serialized_start=1200
-  _globals['_LISTREVISIONSRESPONSE']._serialized_end=1290
-  _globals['_GETCHANNELREQUEST']._serialized_start=1292
-  _globals['_GETCHANNELREQUEST']._serialized_end=1325
-  _globals['_LISTCHANNELSREQUEST']._serialized_start=1327
-  _globals['_LISTCHANNELSREQUEST']._serialized_end=1403
-  _globals['_LISTCHANNELSRESPONSE']._serialized_start=1405
-  _globals['_LISTCHANNELSRESPONSE']._serialized_end=1492
-  _globals['_FUNCTIONSETSERVICE']._serialized_start=1749
-  _globals['_FUNCTIONSETSERVICE']._serialized_end=2421
+  _globals['_REVISIONSTATE']._serialized_start=1666
+  _globals['_REVISIONSTATE']._serialized_end=1917
+  _globals['_FUNCTIONSET']._serialized_start=109
+  _globals['_FUNCTIONSET']._serialized_end=260
+  _globals['_REVISION']._serialized_start=263
+  _globals['_REVISION']._serialized_end=538
+  _globals['_CHANNEL']._serialized_start=540
+  _globals['_CHANNEL']._serialized_end=644
+  _globals['_CREATEFUNCTIONSETREQUEST']._serialized_start=647
+  _globals['_CREATEFUNCTIONSETREQUEST']._serialized_end=789
+  _globals['_GETFUNCTIONSETREQUEST']._serialized_start=791
+  _globals['_GETFUNCTIONSETREQUEST']._serialized_end=828
+  _globals['_LISTFUNCTIONSETSREQUEST']._serialized_start=830
+  _globals['_LISTFUNCTIONSETSREQUEST']._serialized_end=894
+  _globals['_LISTFUNCTIONSETSRESPONSE']._serialized_start=896
+  _globals['_LISTFUNCTIONSETSRESPONSE']._serialized_end=996
+  _globals['_ALLOWPOLICYREQUEST']._serialized_start=999
+  _globals['_ALLOWPOLICYREQUEST']._serialized_end=1129
+  _globals['_CREATEREVISIONREQUEST']._serialized_start=1131
+  _globals['_CREATEREVISIONREQUEST']._serialized_end=1254
+  _globals['_GETREVISIONREQUEST']._serialized_start=1256
+  _globals['_GETREVISIONREQUEST']._serialized_end=1290
+  _globals['_LISTREVISIONSREQUEST']._serialized_start=1292
+  _globals['_LISTREVISIONSREQUEST']._serialized_end=1369
+  _globals['_LISTREVISIONSRESPONSE']._serialized_start=1371
+  _globals['_LISTREVISIONSRESPONSE']._serialized_end=1461
+  _globals['_GETCHANNELREQUEST']._serialized_start=1463
+  _globals['_GETCHANNELREQUEST']._serialized_end=1496
+  _globals['_LISTCHANNELSREQUEST']._serialized_start=1498
+  _globals['_LISTCHANNELSREQUEST']._serialized_end=1574
+  _globals['_LISTCHANNELSRESPONSE']._serialized_start=1576
+  _globals['_LISTCHANNELSRESPONSE']._serialized_end=1663
+  _globals['_FUNCTIONSETSERVICE']._serialized_start=1920
+  _globals['_FUNCTIONSETSERVICE']._serialized_end=2666
 # @@protoc_insertion_point(module_scope)

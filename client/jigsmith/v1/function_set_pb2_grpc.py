@@ -50,6 +50,11 @@ class FunctionSetServiceStub(object):
                 request_serializer=jigsmith_dot_v1_dot_function__set__pb2.ListFunctionSetsRequest.SerializeToString,
                 response_deserializer=jigsmith_dot_v1_dot_function__set__pb2.ListFunctionSetsResponse.FromString,
                 _registered_method=True)
+        self.AllowPolicy = channel.unary_unary(
+                '/jigsmith.v1.FunctionSetService/AllowPolicy',
+                request_serializer=jigsmith_dot_v1_dot_function__set__pb2.AllowPolicyRequest.SerializeToString,
+                response_deserializer=jigsmith_dot_v1_dot_function__set__pb2.FunctionSet.FromString,
+                _registered_method=True)
         self.CreateRevision = channel.unary_unary(
                 '/jigsmith.v1.FunctionSetService/CreateRevision',
                 request_serializer=jigsmith_dot_v1_dot_function__set__pb2.CreateRevisionRequest.SerializeToString,
@@ -97,6 +102,14 @@ class FunctionSetServiceServicer(object):
 
     def ListFunctionSets(self, request, context):
         """Lists sets by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AllowPolicy(self, request, context):
+        """Says which is the weakest policy that functions of a set may have. For admins. Takes effect at once, also on what
+        channels point at: withdrawing POLICY_NONE stops the functions that have it, with reason POLICY_NOT_ALLOWED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,6 +167,11 @@ def add_FunctionSetServiceServicer_to_server(servicer, server):
                     servicer.ListFunctionSets,
                     request_deserializer=jigsmith_dot_v1_dot_function__set__pb2.ListFunctionSetsRequest.FromString,
                     response_serializer=jigsmith_dot_v1_dot_function__set__pb2.ListFunctionSetsResponse.SerializeToString,
+            ),
+            'AllowPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.AllowPolicy,
+                    request_deserializer=jigsmith_dot_v1_dot_function__set__pb2.AllowPolicyRequest.FromString,
+                    response_serializer=jigsmith_dot_v1_dot_function__set__pb2.FunctionSet.SerializeToString,
             ),
             'CreateRevision': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateRevision,
@@ -263,6 +281,33 @@ class FunctionSetService(object):
             '/jigsmith.v1.FunctionSetService/ListFunctionSets',
             jigsmith_dot_v1_dot_function__set__pb2.ListFunctionSetsRequest.SerializeToString,
             jigsmith_dot_v1_dot_function__set__pb2.ListFunctionSetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AllowPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/jigsmith.v1.FunctionSetService/AllowPolicy',
+            jigsmith_dot_v1_dot_function__set__pb2.AllowPolicyRequest.SerializeToString,
+            jigsmith_dot_v1_dot_function__set__pb2.FunctionSet.FromString,
             options,
             channel_credentials,
             insecure,

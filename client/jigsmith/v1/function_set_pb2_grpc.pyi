@@ -39,6 +39,10 @@ class FunctionSetServiceStub:
     """Returns one set, or NOT_FOUND."""
     ListFunctionSets: _grpc.UnaryUnaryMultiCallable[_function_set_pb2.ListFunctionSetsRequest, _function_set_pb2.ListFunctionSetsResponse]
     """Lists sets by name."""
+    AllowPolicy: _grpc.UnaryUnaryMultiCallable[_function_set_pb2.AllowPolicyRequest, _function_set_pb2.FunctionSet]
+    """Says which is the weakest policy that functions of a set may have. For admins. Takes effect at once, also on what
+    channels point at: withdrawing POLICY_NONE stops the functions that have it, with reason POLICY_NOT_ALLOWED.
+    """
     CreateRevision: _grpc.UnaryUnaryMultiCallable[_function_set_pb2.CreateRevisionRequest, _function_set_pb2.Revision]
     """Adds an immutable revision: a list of function versions with a parent revision."""
     GetRevision: _grpc.UnaryUnaryMultiCallable[_function_set_pb2.GetRevisionRequest, _function_set_pb2.Revision]
@@ -61,6 +65,10 @@ class FunctionSetServiceAsyncStub(FunctionSetServiceStub):
     """Returns one set, or NOT_FOUND."""
     ListFunctionSets: _aio.UnaryUnaryMultiCallable[_function_set_pb2.ListFunctionSetsRequest, _function_set_pb2.ListFunctionSetsResponse]  # type: ignore[assignment]
     """Lists sets by name."""
+    AllowPolicy: _aio.UnaryUnaryMultiCallable[_function_set_pb2.AllowPolicyRequest, _function_set_pb2.FunctionSet]  # type: ignore[assignment]
+    """Says which is the weakest policy that functions of a set may have. For admins. Takes effect at once, also on what
+    channels point at: withdrawing POLICY_NONE stops the functions that have it, with reason POLICY_NOT_ALLOWED.
+    """
     CreateRevision: _aio.UnaryUnaryMultiCallable[_function_set_pb2.CreateRevisionRequest, _function_set_pb2.Revision]  # type: ignore[assignment]
     """Adds an immutable revision: a list of function versions with a parent revision."""
     GetRevision: _aio.UnaryUnaryMultiCallable[_function_set_pb2.GetRevisionRequest, _function_set_pb2.Revision]  # type: ignore[assignment]
@@ -98,6 +106,16 @@ class FunctionSetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_function_set_pb2.ListFunctionSetsResponse, _abc.Awaitable[_function_set_pb2.ListFunctionSetsResponse]]:
         """Lists sets by name."""
+
+    @_abc_1.abstractmethod
+    def AllowPolicy(
+        self,
+        request: _function_set_pb2.AllowPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_function_set_pb2.FunctionSet, _abc.Awaitable[_function_set_pb2.FunctionSet]]:
+        """Says which is the weakest policy that functions of a set may have. For admins. Takes effect at once, also on what
+        channels point at: withdrawing POLICY_NONE stops the functions that have it, with reason POLICY_NOT_ALLOWED.
+        """
 
     @_abc_1.abstractmethod
     def CreateRevision(

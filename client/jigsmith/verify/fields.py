@@ -71,7 +71,7 @@ _RELEASE: Final[Mapping[str, Check]] = MappingProxyType(
 
 KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
     {
-        "runtime.started": {"version": _text, "backend": _text, "policy": _text},
+        "runtime.started": {"version": _text, "backend": _text},
         "call.accepted": {
             "invocation": _text,
             "target": _text,
@@ -93,6 +93,7 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
         },
         "function_version.created": {"function_version": _text, "provenance": _object},
         "function_set.created": {"function_set": _text},
+        "function_set.policy_allowed": {"function_set": _text, "policy": _text, "reason": _text},
         "revision.created": {
             "revision": _text,
             "digest": _sha256,

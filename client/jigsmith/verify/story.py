@@ -5,9 +5,10 @@ release it had replaced. Where the runtime empties the channel instead, because 
 follow, so nothing is lost by not telling the two apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 from jigsmith import canonical
 from jigsmith.canonical import JsonValue
@@ -16,6 +17,8 @@ from jigsmith.verify.report import BadEntry, Fault
 
 INTERRUPTED: Final = "INTERRUPTED"
 PERSON: Final = "user:"
+_UNCHECKED: Final = "none"
+"""The policy that an admin must allow for a set."""
 
 Entry = Mapping[str, JsonValue]
 
@@ -59,6 +62,7 @@ class Story:
     _revisions: dict[str, _Revision] = field(default_factory=dict)
     _releases: dict[str, _Release] = field(default_factory=dict)
     _channels: dict[str, _Release] = field(default_factory=dict)
+    _policies: dict[str, str] = field(default_factory=dict)
 
     def read(self, index: int, data: bytes) -> None:
         """Take the next entry. Raises BadEntryError if it does not fit."""
@@ -70,27 +74,11 @@ class Story:
         self.entries += 1
 
     def _take(self, index: int, entry: Entry) -> None:
-        match entry["kind"]:
-            case "call.accepted":
-                self._accepted(index, entry)
-            case "call.finished":
-                self._finished(index, entry)
-            case "runtime.started":
-                self._started()
-            case "function_version.created":
-                self._authors.setdefault(str(entry["function_version"]), str(entry["principal"]))
-            case "revision.created":
-                self._revision_created(index, entry)
-            case "release.requested":
-                self._requested(index, entry)
-            case "release.approved":
-                self._approved(index, entry)
-            case "release.rejected":
-                self._pending(index, entry).decided = True
-            case "release.rolled_back":
-                self._rolled_back(index, entry)
+        take = self._TAKEN.get(str(entry["kind"]))
+        if take is not None:
+            take(self, index, entry)
 
-    def _started(self) -> None:
+    def _started(self, _index: int, _entry: Entry) -> None:
         if self.open_calls:
             earliest = min(self.open_calls)
             raise BadEntryError(
@@ -103,8 +91,15 @@ class Story:
         channel, is_channel_call, function = str(entry["target"]).rpartition("/functions/")
         if is_channel_call and "/channels/" in channel:
             self._check_released(index, entry, channel, function)
+        if entry["policy"] == _UNCHECKED:
+            self._check_policy(index, entry)
         self.accepted += 1
         self.open_calls[index] = (str(entry["invocation"]), str(entry["principal"]))
+
+    def _check_policy(self, index: int, entry: Entry) -> None:
+        function_set, is_in_set, _ = str(entry["revision"] or "").partition("/revisions/")
+        if not is_in_set or self._policies.get(function_set) != _UNCHECKED:
+            raise _unapproved(index, f"ran {entry['function_version']} without a policy, where no admin allowed that")
 
     def _check_released(self, index: int, entry: Entry, channel: str, function: str) -> None:
         release, version = self._channels.get(channel), str(entry["function_version"])
@@ -130,6 +125,12 @@ class Story:
         del self.open_calls[accepted]
         self.finished += 1
         self.interrupted += entry["outcome"] == INTERRUPTED
+
+    def _policy_allowed(self, _index: int, entry: Entry) -> None:
+        self._policies[str(entry["function_set"])] = str(entry["policy"])
+
+    def _version_created(self, _index: int, entry: Entry) -> None:
+        self._authors.setdefault(str(entry["function_version"]), str(entry["principal"]))
 
     def _revision_created(self, index: int, entry: Entry) -> None:
         name, versions = str(entry["revision"]), entry["function_versions"]
@@ -169,6 +170,9 @@ class Story:
         release.decided, release.replaced = True, current
         self._channels[release.channel] = release
 
+    def _rejected(self, index: int, entry: Entry) -> None:
+        self._pending(index, entry).decided = True
+
     def _new_authors(self, revision: _Revision, current: _Release | None) -> set[str]:
         """Return who wrote the versions that a channel does not have yet."""
         known = self._revisions[current.revision].function_versions if current else frozenset()
@@ -181,6 +185,21 @@ class Story:
         del self._channels[release.channel]
         if release.replaced is not None:
             self._channels[release.channel] = release.replaced
+
+    _TAKEN: ClassVar[Mapping[str, Callable[["Story", int, Entry], None]]] = MappingProxyType(
+        {
+            "runtime.started": _started,
+            "call.accepted": _accepted,
+            "call.finished": _finished,
+            "function_set.policy_allowed": _policy_allowed,
+            "function_version.created": _version_created,
+            "revision.created": _revision_created,
+            "release.requested": _requested,
+            "release.approved": _approved,
+            "release.rejected": _rejected,
+            "release.rolled_back": _rolled_back,
+        }
+    )
 
 
 def _speaks_of(entry: Entry, release: _Release) -> bool:

@@ -23,7 +23,7 @@ class EntryWriter:
         time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         return {"kind": kind, "time": time, "node": self.node, "principal": principal, **fields}
 
-    def runtime_started(self, *, version: str, backend: str, isolation: str, policy: str) -> Entry:
+    def runtime_started(self, *, version: str, backend: str, isolation: str) -> Entry:
         """Return the entry of a runtime that is ready to serve."""
         return self._entry(
             "runtime.started",
@@ -31,7 +31,6 @@ class EntryWriter:
             version=version,
             backend=backend,
             isolation=isolation,
-            policy=policy,
         )
 
     def call_accepted(
@@ -99,6 +98,12 @@ class EntryWriter:
     def function_set_created(self, principal: str, *, function_set: str) -> Entry:
         """Return the entry of a new set."""
         return self._entry("function_set.created", principal, function_set=function_set)
+
+    def policy_allowed(self, principal: str, *, function_set: str, policy: str, reason: str) -> Entry:
+        """Return the entry of the weakest policy that a set's functions may have from now on."""
+        return self._entry(
+            "function_set.policy_allowed", principal, function_set=function_set, policy=policy, reason=reason
+        )
 
     def revision_created(
         self, principal: str, *, revision: str, digest: str, parent_revision: str | None, function_versions: list[str]

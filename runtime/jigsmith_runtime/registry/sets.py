@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jigsmith.names import ChannelName, ReleaseName, RevisionName, VersionName
+from jigsmith_sandbox.backend import Policy
 from sqlalchemy import Row, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -105,10 +106,16 @@ def set_insertion(value: FunctionSet) -> Write:
         {
             "function_set": value.function_set,
             "description": value.description,
+            "policy": value.policy,
             "creator": value.creator,
             "create_time": clock.to_text(value.create_time),
         },
     )
+
+
+def policy_update(value: FunctionSet, policy: Policy) -> Write:
+    """Return the write that allows another policy than the set's present one."""
+    return Write(function_sets.name, {"policy": policy}, {"function_set": value.function_set, "policy": value.policy})
 
 
 def revision_insertions(value: Revision) -> tuple[Write, ...]:
@@ -170,7 +177,7 @@ def _position(value: Channel) -> dict[str, Scalar]:
 
 
 def _set(row: Row[Any]) -> FunctionSet:  # Any, here and below: rows are typed by their query, which differs
-    return FunctionSet(row.function_set, row.description, row.creator, clock.from_text(row.create_time))
+    return FunctionSet(row.function_set, row.description, row.policy, row.creator, clock.from_text(row.create_time))
 
 
 def _channel(row: Row[Any]) -> Channel:

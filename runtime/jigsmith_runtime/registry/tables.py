@@ -1,4 +1,4 @@
-"""The tables. Rows of versions, sets and revisions never change, a revision's state excepted; triggers hold that too."""
+"""The tables. Versions, sets and revisions never change but for a revision's state and a set's policy: triggers hold it."""
 
 from sqlalchemy import (
     BigInteger,
@@ -40,6 +40,7 @@ function_sets = Table(
     metadata,
     Column("function_set", String(63), primary_key=True),
     Column("description", Text, nullable=False),
+    Column("policy", String(16), nullable=False),
     Column("creator", String(80), nullable=False),
     Column("create_time", String(27), nullable=False),
 )

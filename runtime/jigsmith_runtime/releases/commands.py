@@ -76,7 +76,7 @@ class ReleaseCommands:
             writes.append(sets.state_update(revision, RevisionState.ACTIVE))
         writes.append(_move(old.channel, channel, revision.name, new.name))
         entry = self._entry("approved", principal, new, reason)
-        return Decision(new, str(name), entry, tuple(writes), moves_channel=True)
+        return Decision(new, str(name), entry, tuple(writes), changes_targets=True)
 
     async def reject(
         self, connection: Connection, principal: Principal, name: ReleaseName, *, reason: str, etag: str
@@ -120,7 +120,7 @@ class ReleaseCommands:
                 writes.append(sets.state_update(revision, RevisionState.ACTIVE))
             writes.append(_move(channel.name, channel, revision.name, release.name))
         entry = self._entry("rolled_back", principal, new, reason)
-        return Decision(new, str(name), entry, tuple(writes), moves_channel=True)
+        return Decision(new, str(name), entry, tuple(writes), changes_targets=True)
 
     def _entry(self, change: str, principal: Principal, release: Release, reason: str) -> Entry:
         return self.entries.release(

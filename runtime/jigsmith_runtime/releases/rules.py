@@ -14,12 +14,21 @@ from jigsmith_runtime.errors import (
     EtagMismatchError,
     NotApprovedError,
     NotPermittedError,
+    PolicyNotAllowedError,
     QuarantinedError,
     RequestInvalidError,
     StateInvalidError,
 )
 from jigsmith_runtime.identity import Principal
-from jigsmith_runtime.model import Channel, Release, ReleaseState, Revision, RevisionState
+from jigsmith_runtime.model import (
+    Channel,
+    FunctionSet,
+    FunctionVersion,
+    Release,
+    ReleaseState,
+    Revision,
+    RevisionState,
+)
 
 REASON_CHARS_MAX: Final = 4_096
 
@@ -41,6 +50,18 @@ def check_not_quarantined(revision: Revision) -> None:
     """Raises QuarantinedError."""
     if revision.state is RevisionState.QUARANTINED:
         raise QuarantinedError(f"{revision.name} was taken out of use", revision=str(revision.name))
+
+
+def check_policy(version: FunctionVersion, function_set: FunctionSet | None) -> None:
+    """Check that a version may run as part of a set, or by itself. Raises PolicyNotAllowedError."""
+    if version.definition.policy == "restricted" or (function_set is not None and function_set.policy == "none"):
+        return
+    where = "by itself" if function_set is None else f"in functionSets/{function_set.function_set}"
+    raise PolicyNotAllowedError(
+        f"{version.name} has the policy none and may not run {where}: an admin can allow it for a set "
+        "(`jigsmith sets allow-policy`)",
+        function_version=str(version.name),
+    )
 
 
 def check_request(revision: Revision, channel: Channel | None) -> None:

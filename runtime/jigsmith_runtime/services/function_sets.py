@@ -67,6 +67,23 @@ class FunctionSetService(function_set_pb2_grpc.FunctionSetServiceServicer):
             next_page_token=pages.token("functionSets", following),
         )
 
+    async def AllowPolicy(
+        self, request: function_set_pb2.AllowPolicyRequest, _context: Context
+    ) -> function_set_pb2.FunctionSet:
+        """Allow another policy for a set's functions."""
+        name = wire.parse_name(SetName.parse, "name", request.name)
+        policy = wire.policy("policy", request.policy)
+        principal = caller()
+        made = await self._changes.make(
+            lambda connection: self._registration.allowed_policy(connection, principal, name, policy, request.reason),
+            request=wire.request_key(principal.name, request.request_id, request),
+            dry=request.validate_only,
+        )
+        if isinstance(made, Repeat):
+            async with self._database.reading() as connection:
+                made = await _set(connection, name)
+        return wire.set_message(made)
+
     async def CreateRevision(
         self, request: function_set_pb2.CreateRevisionRequest, _context: Context
     ) -> function_set_pb2.Revision:

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from jigsmith.names import FunctionName, ResourceNameError, SetName
 from jigsmith.v1 import function_pb2, function_set_pb2, invocation_pb2, release_pb2
+from jigsmith_sandbox.backend import Policy
 
 from jigsmith_runtime.errors import RequestInvalidError
 from jigsmith_runtime.execution import Answer
@@ -79,8 +80,18 @@ def definition(parent: FunctionName, message: function_pb2.FunctionVersion) -> D
         entry_point=message.entry_point or parent.function,
         packages=tuple(sorted(set(message.packages))),
         profile=message.profile or PROFILE_DEFAULT,
+        policy=policy("function_version.policy", message.policy or function_pb2.POLICY_RESTRICTED),
         limits=_limits(message.limits),
     )
+
+
+def policy(field: str, value: int) -> Policy:
+    """Return a policy. Raises RequestInvalidError naming the field."""
+    if value == function_pb2.POLICY_RESTRICTED:
+        return "restricted"
+    if value == function_pb2.POLICY_NONE:
+        return "none"
+    raise RequestInvalidError.of(field, "must be POLICY_RESTRICTED or POLICY_NONE")
 
 
 def provenance(message: function_pb2.Provenance) -> Provenance:
@@ -123,6 +134,7 @@ def version_message(version: FunctionVersion) -> function_pb2.FunctionVersion:
         entry_point=defined.entry_point,
         packages=defined.packages,
         profile=defined.profile,
+        policy=_policy_value(defined.policy),
         provenance=function_pb2.Provenance(
             run=version.provenance.run,
             epoch=version.provenance.epoch,
@@ -143,6 +155,10 @@ def version_message(version: FunctionVersion) -> function_pb2.FunctionVersion:
     return message
 
 
+def _policy_value(value: Policy) -> "function_pb2.Policy.ValueType":
+    return function_pb2.Policy.Value(f"POLICY_{value.upper()}")
+
+
 def function_message(function: Function) -> function_pb2.Function:
     """Return a function as a message."""
     name = f"functions/{function.function}"
@@ -156,6 +172,7 @@ def set_message(value: FunctionSet) -> function_set_pb2.FunctionSet:
     return function_set_pb2.FunctionSet(
         name=str(SetName(value.function_set)),
         description=value.description,
+        policy=_policy_value(value.policy),
         create_time=timestamp(value.create_time),
         creator=value.creator,
     )

@@ -34,9 +34,7 @@ class Log:
     async def fill(self, calls: int) -> None:
         """Start a runtime's story and add calls; entries 0, then pairs."""
         log = await self.open()
-        await log.append(
-            self.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", policy="restricted")
-        )
+        await log.append(self.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces"))
         for number in range(calls):
             await self.call(log, number)
         await log.close()
@@ -218,9 +216,7 @@ async def test_leaf_hashes_lost_in_a_crash_are_made_again(log: Log) -> None:
 async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
     """So that the next start can end them."""
     opened = await log.open()
-    await opened.append(
-        log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", policy="restricted")
-    )
+    await opened.append(log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces"))
     await log.call(opened, 1)
     receipt = await opened.append(log.accepted(2))
     await opened.close()
@@ -228,13 +224,34 @@ async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
     opened = await log.open()
     (left,) = opened.open_calls()
     assert (left.index, left.invocation, left.principal) == (receipt.index, f"invocations/{2:032x}", PRINCIPAL)
-    await opened.append(
-        log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", policy="restricted")
-    )
+    await opened.append(log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces"))
     await opened.close()
     report = log.verify()
     assert report.first_bad is not None
     assert report.first_bad.kind is Fault.PAIRING
+
+
+@pytest.mark.parametrize("allowed", [None, "functionSets/another", "functionSets/s", "withdrawn"])
+async def test_a_run_without_a_policy_where_no_admin_allowed_it_is_found(log: Log, allowed: str | None) -> None:
+    """The verifier follows what admins allowed for which set."""
+    opened, write = await log.open(), log.entries
+    if allowed is not None:
+        name = "functionSets/s" if allowed == "withdrawn" else allowed
+        await opened.append(write.policy_allowed("user:root", function_set=name, policy="none", reason="Needed."))
+    if allowed == "withdrawn":
+        await opened.append(write.policy_allowed("user:root", function_set=name, policy="restricted", reason="Enough."))
+    entry = log.accepted(1) | {"policy": "none", "revision": "functionSets/s/revisions/1"}
+    receipt = await opened.append(entry)
+    await opened.append(
+        write.call_finished(PRINCIPAL, invocation=str(entry["invocation"]), accepted_index=receipt.index, outcome="OK")
+    )
+    await opened.close()
+    report = log.verify()
+    if allowed == "functionSets/s":
+        assert report.ok, report.first_bad
+    else:
+        assert report.first_bad is not None
+        assert (report.first_bad.kind, report.first_bad.index) == (Fault.UNAPPROVED, receipt.index)
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO])

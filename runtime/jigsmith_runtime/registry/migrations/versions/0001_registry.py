@@ -10,7 +10,10 @@ depends_on = None
 
 _IMMUTABLE = {
     "function_versions": "1",
-    "function_sets": "1",
+    "function_sets": (
+        "OLD.function_set IS NOT NEW.function_set OR OLD.description IS NOT NEW.description "
+        "OR OLD.creator IS NOT NEW.creator OR OLD.create_time IS NOT NEW.create_time"
+    ),
     "revision_versions": "1",
     "revisions": (
         "OLD.function_set IS NOT NEW.function_set OR OLD.revision IS NOT NEW.revision OR OLD.parent IS NOT NEW.parent "
@@ -37,6 +40,7 @@ def upgrade() -> None:
         "function_sets",
         sa.Column("function_set", sa.String(length=63), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("policy", sa.String(length=16), nullable=False),
         sa.Column("creator", sa.String(length=80), nullable=False),
         sa.Column("create_time", sa.String(length=27), nullable=False),
         sa.PrimaryKeyConstraint("function_set", name=op.f("pk_function_sets")),
