@@ -1,19 +1,23 @@
 """What the woven-in guards do while a function runs, and the builtins that it gets."""
 
 import builtins
+import decimal
 import sys
 import types
-import weakref
-from _string import formatter_parser  # type: ignore[import-not-found]  # the parser behind str.format
 from typing import Any, Final
 
-from jigsmith_worker.policy import names, packages
+from jigsmith_worker.policy import names, packages, templates
 from jigsmith_worker.policy.imports import guarded_import
 
 MODULE_NAME: Final = "function"
 """The `__name__` of a function's globals."""
 
-_own_classes: Final["weakref.WeakSet[type]"] = weakref.WeakSet()
+_own_classes: Final[set[type]] = set()
+"""The classes that the source defines."""
+
+
+_WRITABLE_TYPES: Final = frozenset({types.SimpleNamespace, decimal.Context})
+"""Types of the library whose attributes are there to be written."""
 
 
 def _own_class(cls: Any) -> Any:  # the user's decorators may have made anything of the class
@@ -23,7 +27,9 @@ def _own_class(cls: Any) -> Any:  # the user's decorators may have made anything
 
 
 def _is_own(value: object) -> bool:
-    return type(value) in _own_classes or (isinstance(value, type) and value in _own_classes)
+    """Return whether a value is a class of the source's own, or of such a class; or of one that is just being made of one."""
+    cls = value if isinstance(value, type) else type(value)
+    return not _own_classes.isdisjoint(cls.__mro__)
 
 
 def _name_of_attribute(name: object) -> str:
@@ -68,16 +74,9 @@ def _formatter(value: Any, name: str) -> Any:
 
 def _format(template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """Format as str.format does, unless a field walks attributes or items (CVE-2023-41039)."""
-    _check_template(str.__str__(template))
+    if field := templates.walking_field(template):
+        raise ValueError(f"the field {{{field}}} walks into an object: pass the value itself")
     return str.format(template, *args, **kwargs)
-
-
-def _check_template(template: str, depth: int = 2) -> None:
-    for _, field, specification, _ in formatter_parser(template):
-        if field and ("." in field or "[" in field):
-            raise ValueError(f"the field {{{field}}} walks into an object: pass the value itself")
-        if specification and depth:
-            _check_template(specification, depth - 1)
 
 
 def _guarded_setattr(value: Any, name: object, new: Any) -> None:
@@ -104,9 +103,13 @@ def _guarded_hasattr(value: Any, name: object) -> bool:
 
 def _writable(value: Any) -> Any:
     """Return the value if its attributes are the user's to write. Raises AttributeError otherwise."""
-    if _is_own(value) or type(value) is types.SimpleNamespace:
+    if _is_own(value) or type(value) in _WRITABLE_TYPES or _is_own_function(value):
         return value
     raise AttributeError(f"attributes of {type(value).__name__} cannot be written here: use a class of your own")
+
+
+def _is_own_function(value: object) -> bool:
+    return type(value) is types.FunctionType and names.GUARD_WRITE in value.__globals__
 
 
 class _TypeOfTypes(type):
@@ -164,4 +167,6 @@ def globals_for(module_name: str) -> dict[str, Any]:
         names.GUARD_ATTRIBUTE: _guarded_getattr,
         names.GUARD_WRITE: _writable,
         names.GUARD_CLASS: _own_class,
+        names.TYPE: type,
+        names.OWN_CLASSES: _own_classes,
     }

@@ -9,6 +9,8 @@ from jigsmith_worker.policy import packages
 GUARD_ATTRIBUTE: Final = "_getattr_"
 GUARD_WRITE: Final = "_write_"
 GUARD_CLASS: Final = "_own_class_"
+TYPE: Final = "_type_"
+OWN_CLASSES: Final = "_own_classes_"
 
 DEFINABLE_DUNDERS: Final = frozenset(
     f"__{name}__"

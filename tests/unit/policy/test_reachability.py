@@ -53,7 +53,7 @@ def _key(value: object) -> object:
 
 def _names(value: object) -> list[str]:
     if isinstance(value, Facade):
-        return list(object.__getattribute__(value, "_names"))
+        return [name for name in vars(value) if name != "__name__"]
     return dir(value)
 
 
