@@ -38,8 +38,8 @@ format: setup ## format the code
 images: setup ## build all images (needs root and a Docker engine, no registry)
 	@deploy/images/build sandbox runtime optimizer egress
 
-bench: setup ## measure; prints medians and ratios
-	@$(bin)/python benchmarks/invoke.py
+bench: setup ## measure; prints a table and writes build/bench/summary.json
+	@$(bin)/python -m benchmarks
 
 lock: setup ## write requirements.lock anew from pyproject.toml
 	$(bin)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -1,0 +1,1 @@
+"""What Jigsmith costs, measured beside its peers in one run: `make bench`."""
