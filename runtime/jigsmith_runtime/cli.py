@@ -3,7 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import structlog
 import typer
@@ -11,7 +11,7 @@ import uvloop
 from jigsmith_sandbox.backends import BackendName, choose
 from jigsmith_sandbox.errors import SandboxError
 from jigsmith_sandbox.pool import Pool
-from jigsmith_sandbox.self_check import self_check
+from jigsmith_sandbox.self_check import MEANINGS, self_check
 
 from jigsmith_runtime import logs, server
 from jigsmith_runtime.audit import LogCorruptError
@@ -178,6 +178,9 @@ def check(
         raise typer.Exit(EXIT_UNUSABLE)
 
 
+_FINDINGS: Final = {True: "kept  ", False: "BROKEN", None: "weaker"}
+
+
 async def _check(
     backend: BackendName, image: str, container_runtime: str | None, launcher: Path | None, sockets: Path | None
 ) -> bool:
@@ -186,9 +189,10 @@ async def _check(
     async with Pool(chosen, owner=f"check-{os.getpid()}", slots=1, sockets=sockets) as pool:
         typer.echo(f"what {chosen.name} sandboxes guarantee here, with the policy layer switched off:")
         async for finding in self_check(pool):
-            all_kept = all_kept and finding.kept
+            all_kept = all_kept and finding.kept is not False
             said = f" ({finding.said!a})" if finding.said else ""  # hostile text: ASCII only
-            typer.echo(f"  {'kept  ' if finding.kept else 'BROKEN'} {finding.promise}{said}")
+            typer.echo(f"  {_FINDINGS[finding.kept]} {finding.promise}{said}")
+        typer.echo(f"isolation: {pool.isolation.value}: {MEANINGS[pool.isolation]}")
     return all_kept
 
 

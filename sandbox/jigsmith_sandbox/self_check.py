@@ -5,11 +5,13 @@ The conformance and attack suites try far more; this is what an operator can run
 
 import json
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
+from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import OutcomeKind
 
 from jigsmith_sandbox.backend import Call, Outcome, Policy
@@ -29,6 +31,8 @@ class Promise:
     kept: Judge
     limits: dict[str, int]
     policy: Policy = "none"
+    needs_mounts: bool = False
+    """Whether it holds only where calls have mounts of their own: `Isolation.NAMESPACES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,23 @@ class Finding:
     """What came of a promise."""
 
     promise: str
-    kept: bool
+    kept: bool | None
+    """None: not promised here, because the isolation is of a weaker kind."""
     said: str
     """What the call got, if that was not what it should."""
+
+
+MEANINGS: Final[Mapping[Isolation, str]] = MappingProxyType(
+    {
+        Isolation.NAMESPACES: "each call is a process in namespaces of its own, with a /tmp of its own",
+        Isolation.NAMESPACES_WITHOUT_FILES: (
+            "each call is a process in namespaces of its own, without mounts: it has no /tmp and sees the sandbox's /proc, "
+            "and nothing in the sandbox can be written"
+        ),
+        Isolation.SANDBOX: "namespaces are refused here, so each call has a whole sandbox, which ends with it: slow",
+    }
+)
+"""What each kind of isolation amounts to, for people."""
 
 
 def _returns(value: Any) -> Judge:  # Any: JSON
@@ -49,8 +67,10 @@ def _ends_as(kind: OutcomeKind) -> Judge:
     return lambda outcome: outcome.kind is kind
 
 
-def _promise(text: str, source: str, kept: Judge, *, policy: Policy = "none", **limits: int) -> Promise:
-    return Promise(text, source, kept, limits, policy)
+def _promise(
+    text: str, source: str, kept: Judge, *, policy: Policy = "none", needs_mounts: bool = False, **limits: int
+) -> Promise:
+    return Promise(text, source, kept, limits, policy, needs_mounts)
 
 
 _SOCKETS: Final = """
@@ -95,8 +115,8 @@ PROMISES: Final = (
     _promise("no socket of any family", _SOCKETS, _returns([])),
     _promise("no file of the host", _FILE, _returns(False)),
     _promise("nothing but its own /tmp can be written", _WRITES, _returns([])),
-    _promise("no other process is seen or reached", _PROCESSES, _returns([1, []])),
-    _promise("a call may leave marks", _MARK, _returns(True)),
+    _promise("no other process is seen or reached", _PROCESSES, _returns([1, []]), needs_mounts=True),
+    _promise("a call may leave marks", _MARK, _returns(True), needs_mounts=True),
     _promise("and the next one finds none of them", _SEEN, _returns(False)),
     _promise("becoming root ends the call", _ROOT, _ends_as(OutcomeKind.DIED)),
     _promise("a forbidden system call ends the call", _TRACE, _ends_as(OutcomeKind.DIED)),
@@ -106,7 +126,7 @@ PROMISES: Final = (
     _promise("processes are limited", _FORKS, _ends_as(OutcomeKind.PROCESS_LIMIT), processes=8),
     _promise("output is limited", _OUTPUT, _ends_as(OutcomeKind.OUTPUT_LIMIT), output_bytes=10_000),
     _promise("results are limited", _RESULT, _ends_as(OutcomeKind.RESULT_LIMIT), result_bytes=10_000),
-    _promise("temporary files are limited", _DISK, _ends_as(OutcomeKind.RAISED), temp_bytes=8 << 20),
+    _promise("temporary files are limited", _DISK, _ends_as(OutcomeKind.RAISED), needs_mounts=True, temp_bytes=8 << 20),
     _promise(
         "the policy gate refuses",
         "import os\ndef f(path):\n    pass",
@@ -121,6 +141,9 @@ async def self_check(pool: Pool) -> AsyncIterator[Finding]:
     with tempfile.NamedTemporaryFile(prefix="jigsmith-check-") as file:
         arguments = json.dumps({"path": str(Path(file.name).resolve())})
         for number, promise in enumerate(PROMISES):
+            if promise.needs_mounts and pool.isolation is not Isolation.NAMESPACES:
+                yield Finding(promise.text, None, "")
+                continue
             limits = shipped().default.replace(**({"wall_ms": 10_000} | promise.limits))
             call = Call(promise.source, "f", arguments, limits, f"self-check-{number}", policy=promise.policy)
             yield judge(promise, await pool.run(call))

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 from jigsmith_sandbox.backend import Outcome
-from jigsmith_sandbox.self_check import PROMISES, judge
+from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
+from jigsmith_sandbox.errors import BackendMissingError
+from jigsmith_sandbox.pool import Pool
+from jigsmith_sandbox.self_check import PROMISES, judge, self_check
+from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import OutcomeKind
 
 
@@ -18,7 +22,25 @@ def test_every_promise_is_kept_here(backend: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert backend in lines[0]
-    assert [line.split(maxsplit=1)[0] for line in lines[1:]] == ["kept"] * len(PROMISES)
+    assert [line.split(maxsplit=1)[0] for line in lines[1:-1]] == ["kept"] * len(PROMISES)
+    assert lines[-1].startswith("isolation: namespaces: ")
+
+
+async def test_what_holds_only_with_mounts_is_said_to_be_weaker_without(tmp_path: Path) -> None:
+    """Three promises, and nothing is called broken."""
+    backend = BubblewrapBackend()
+    try:
+        await backend.check()
+    except BackendMissingError as missing:
+        pytest.skip(str(missing))
+    async with Pool(backend, owner=f"check-test-{os.getpid()}") as pool:
+        for sandbox in pool.sandboxes:
+            sandbox.isolation = Isolation.NAMESPACES_WITHOUT_FILES
+        findings = [finding async for finding in self_check(pool)]
+    weaker = [finding.promise for finding in findings if finding.kept is None]
+    assert weaker == [promise.text for promise in PROMISES if promise.needs_mounts]
+    assert len(weaker) == 3
+    assert all(finding.kept is not False for finding in findings)
 
 
 def test_a_backend_that_is_not_there_is_said_so() -> None:
