@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from jigsmith_sandbox.errors import BackendMissingError
 from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import OutcomeKind
 
 from tests.attacks import attacks, system_calls
-from tests.conformance.conftest import BACKENDS, call, make_backend
+from tests.conformance.conftest import BACKENDS, call, working_backend
 
 ATTACKS: dict[str, tuple[str, dict[str, int]]] = (
     {
@@ -78,12 +77,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=BACKENDS)
 async def pool(request: pytest.FixtureRequest) -> AsyncIterator[Pool]:
     """Give one warm sandbox of each backend for all attacks."""
-    backend = make_backend(request.param)
-    try:
-        await backend.check()
-    except BackendMissingError as missing:
-        pytest.skip(str(missing))
-    async with Pool(backend, owner=f"attacks-{os.getpid()}", slots=2) as warm:
+    async with Pool(await working_backend(request.param), owner=f"attacks-{os.getpid()}", slots=2) as warm:
         yield warm
 
 

@@ -28,14 +28,20 @@ def make_backend(name: str) -> Backend:
     return DockerBackend(SANDBOX_IMAGE, runtime=name.partition("-")[2] or None)
 
 
-@pytest.fixture(params=BACKENDS)
-async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
-    """Each backend, skipped by the name of what this machine lacks."""
-    made = make_backend(request.param)
+async def working_backend(name: str) -> Backend:
+    """Return a backend that works here; skips, by the name of what this machine lacks, where it does not."""
+    made = make_backend(name)
     try:
         await made.check()
     except BackendMissingError as missing:
         pytest.skip(str(missing))
+    return made
+
+
+@pytest.fixture(params=BACKENDS)
+async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
+    """Each backend that works here."""
+    made = await working_backend(request.param)
     yield made
     await made.close()
 

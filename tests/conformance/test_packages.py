@@ -9,12 +9,11 @@ import pytest
 import pytest_asyncio
 from jigsmith_sandbox import profiles
 from jigsmith_sandbox.backend import Call, Outcome
-from jigsmith_sandbox.errors import BackendMissingError
 from jigsmith_sandbox.limits import shipped
 from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.outcome import OutcomeKind
 
-from tests.conformance.conftest import BACKENDS, OWNER, make_backend
+from tests.conformance.conftest import BACKENDS, OWNER, working_backend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,11 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=BACKENDS)
 async def pool(request: pytest.FixtureRequest) -> AsyncIterator[Pool]:
     """Give one sandbox of the shipped profile, started by the first call."""
-    backend = make_backend(request.param)
-    try:
-        await backend.check()
-    except BackendMissingError as missing:
-        pytest.skip(str(missing))
+    backend = await working_backend(request.param)
     async with Pool(backend, owner=f"{OWNER}-packages", profiles=profiles.shipped(), slots=2) as one:
         yield one
 

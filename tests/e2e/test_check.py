@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from jigsmith_sandbox.backend import Outcome
-from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
-from jigsmith_sandbox.errors import BackendMissingError
 from jigsmith_sandbox.pool import Pool
 from jigsmith_sandbox.self_check import PROMISES, judge, self_check
 from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import OutcomeKind
+
+from tests.conformance.conftest import working_backend
 
 
 def test_every_promise_is_kept_here(backend: str) -> None:
@@ -28,12 +28,7 @@ def test_every_promise_is_kept_here(backend: str) -> None:
 
 async def test_what_holds_only_with_mounts_is_said_to_be_weaker_without(tmp_path: Path) -> None:
     """Three promises, and nothing is called broken."""
-    backend = BubblewrapBackend()
-    try:
-        await backend.check()
-    except BackendMissingError as missing:
-        pytest.skip(str(missing))
-    async with Pool(backend, owner=f"check-test-{os.getpid()}") as pool:
+    async with Pool(await working_backend("bubblewrap"), owner=f"check-test-{os.getpid()}") as pool:
         for sandbox in pool.sandboxes:
             sandbox.isolation = Isolation.NAMESPACES_WITHOUT_FILES
         findings = [finding async for finding in self_check(pool)]
