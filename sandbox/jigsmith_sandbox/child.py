@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ _PROCESSORS: Final = os.cpu_count() or 1
 _LOST_GRACE_S: Final = 2.0
 """How long a killed child may take to end, before its sandbox is considered lost."""
 _MEASURE_AGAIN_S: Final = 0.02
+_CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
+_CREDENTIALS_SPACE: Final = socket.CMSG_SPACE(_CREDENTIALS.size)
 
 
 class Zygote(Protocol):
@@ -33,6 +36,9 @@ class Zygote(Protocol):
 
     def order(self, what: bytes, token: int) -> None:
         """Tell the zygote to kill or to measure a child."""
+
+    def offer(self, child: "Child") -> None:
+        """Hear that a child is ready for a call."""
 
     def lose(self, reason: str) -> None:
         """Give the sandbox up."""
@@ -81,13 +87,12 @@ class _Exchange:
 class Child:
     """One process, from the order to fork it until its end is reported."""
 
-    def __init__(self, token: int, temp: tuple[int, int], zygote: Zygote, *, shares_kernel: bool) -> None:
-        """`temp` is the size of its /tmp: bytes and files. Without a shared kernel its connections are somebody else's."""
+    def __init__(self, token: int, temp: tuple[int, int], zygote: Zygote) -> None:
+        """`temp` is the size of its /tmp: bytes and files."""
         self.token = token
         self.temp = temp
         self.ready = False
         self._zygote = zygote
-        self._shares_kernel = shares_kernel
         self._loop = asyncio.get_running_loop()
         self._answers: socket.socket | None = None
         self._peer: Peer | None = None
@@ -101,18 +106,45 @@ class Child:
 
     # --- its connections
 
+    def connect(self) -> tuple[socket.socket, socket.socket]:
+        """Make its two connections. Returns the ends that are to be handed over: for its answers, for its output."""
+        self._answers, answers = socket.socketpair()
+        self._output, output = socket.socketpair()
+        for connection in (self._answers, self._output):
+            connection.setblocking(False)
+        self._answers.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # the kernel will say who speaks
+        self._loop.add_reader(self._answers.fileno(), self._meet)
+        self._loop.add_reader(self._output.fileno(), self._read_output)
+        return answers, output
+
+    def _meet(self) -> None:
+        """Hear that it is confined, and by the kernel's word which process that is."""
+        assert self._answers is not None
+        self._loop.remove_reader(self._answers.fileno())
+        try:
+            hello, said, _, _ = self._answers.recvmsg(wire.HELLO.size, _CREDENTIALS_SPACE)
+        except OSError:
+            hello = b""
+        if len(hello) == wire.HELLO.size:  # otherwise it has ended, which its zygote will report
+            self._peer = Peer.of(_CREDENTIALS.unpack(said[0][2])[0]) if said else None
+            self._answers.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+            self._be_ready(self._answers)
+
     def attach(self, who: bytes, connection: socket.socket) -> None:
-        """Take one of its two connections over."""
+        """Take over one of the two connections that it has made itself."""
         if who == wire.OUTPUT and self._output is None:
             self._output = connection
             self._loop.add_reader(connection.fileno(), self._read_output)
         elif who == wire.ANSWERS and self._answers is None:
             self._answers = connection
-            self._peer = Peer.of(connection) if self._shares_kernel else None
-            self.ready = True
-            self._loop.add_reader(connection.fileno(), self._read_answer)
+            self._be_ready(connection)
         else:
             connection.close()
+
+    def _be_ready(self, answers: socket.socket) -> None:
+        self.ready = True
+        self._loop.add_reader(answers.fileno(), self._read_answer)
+        self._zygote.offer(self)
 
     @property
     def last_words(self) -> str:

@@ -1,4 +1,4 @@
-"""The process on the other end of a Unix socket: what it has used by the kernel's account, and how to end it at once.
+"""The process on the other end of a unix socket: what it has used by the kernel's account, and how to end it at once.
 
 A child is measured while it waits to be dismissed, and killed from here, so that nobody has to wait until the kernel has taken
 it apart. That takes its process id as this process sees it, which containers beside each other do not have, and the right to
@@ -9,13 +9,10 @@ import contextlib
 import os
 import re
 import signal
-import socket
-import struct
 import time
 from dataclasses import dataclass
 from typing import Final, Self
 
-_CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 _PEAK: Final = re.compile(rb"VmHWM:\s+(\d+) kB")
 _READ_BYTES: Final = 4_096
 _FAULTS_OF_CHILDREN: Final = (8, 10)
@@ -42,10 +39,8 @@ class Peer:
         self._children = f"/proc/{process}/task/{process}/children"
 
     @classmethod
-    def of(cls, connection: socket.socket) -> Self | None:
-        """Return the process that made a connection, or None if it cannot be seen from here."""
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        process = _CREDENTIALS.unpack(credentials)[0]
+    def of(cls, process: int) -> Self | None:
+        """Return a process by its id, or None if it cannot be seen from here, for which the kernel says 0."""
         if process <= 0:
             return None
         try:

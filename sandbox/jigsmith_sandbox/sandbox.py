@@ -9,7 +9,7 @@ import shutil
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -118,6 +118,7 @@ class Sandbox:
             "uid": SANDBOX_UID,
             "gid": SANDBOX_UID,
             "secret": self._secret.hex(),
+            "handed_over": self._backend.shares_kernel,
             "packages": list(self.spec.profile.packages),
             "warm_up": self.spec.profile.warm_up,
         }
@@ -135,7 +136,11 @@ class Sandbox:
             raise await self._failed_start("it does not say how it isolates calls") from None
         assert self._listener is not None
         self._loop.add_reader(zygote.fileno(), self._read_reports)
-        self._loop.add_reader(self._listener.fileno(), self._accept)
+        if self._backend.shares_kernel:  # nobody else connects: children are given their connections
+            self._listener.close()
+            self._listener = None
+        else:
+            self._loop.add_reader(self._listener.fileno(), self._accept)
 
     async def _first_connection(self) -> socket.socket:
         assert self._listener is not None
@@ -271,10 +276,10 @@ class Sandbox:
             raise SandboxUnavailableError("the sandbox forked no child in time") from None
         except asyncio.CancelledError:
             if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
-                self._offer(waiting.result())  # it had just been handed over
+                self.offer(waiting.result())  # it had just been handed over
             raise
 
-    def _offer(self, child: Child) -> None:
+    def offer(self, child: Child) -> None:
         """Give a child that has become ready to whoever waits for one, or keep it."""
         wanted = self._wanted.get(child.temp, deque())
         while wanted:
@@ -286,20 +291,23 @@ class Sandbox:
 
     def _fork(self, temp: tuple[int, int]) -> None:
         token = next(self._tokens)
-        self._children[token] = Child(token, temp, self, shares_kernel=self._backend.shares_kernel)
-        self._tell(wire.ORDER.pack(wire.FORK, token, *temp))
+        child = self._children[token] = Child(token, temp, self)
+        handed_over = child.connect() if self._backend.shares_kernel else ()
+        self._tell(wire.ORDER.pack(wire.FORK, token, *temp), handed_over)
 
     def order(self, what: bytes, token: int) -> None:
         """Tell the zygote to kill or to measure a child."""
         self._tell(wire.ORDER.pack(what, token, 0, 0))
 
-    def _tell(self, order: bytes) -> None:
+    def _tell(self, order: bytes, handed_over: Sequence[socket.socket] = ()) -> None:
         assert self._zygote is not None
         try:
-            if not self.lost and self._zygote.send(order) != len(order):
+            if not self.lost and _send(self._zygote, order, handed_over) != len(order):
                 self.lose("its zygote does not listen")
         except OSError as error:
             self.lose(f"its zygote does not listen: {error}")
+        for connection in handed_over:
+            connection.close()  # the sandbox has it now
 
     def _refill_soon(self) -> None:
         """Fork ahead when the delay is over."""
@@ -342,8 +350,6 @@ class Sandbox:
             connection.close()
             return
         child.attach(who, connection)
-        if who == wire.ANSWERS:
-            self._offer(child)
 
     def _read_reports(self) -> None:
         assert self._zygote is not None
@@ -396,6 +402,14 @@ class Sandbox:
 
 
 _NOTHING_RAN: Final = Outcome(OutcomeKind.RETURNED)
+
+
+def _send(connection: socket.socket, data: bytes, descriptors: Sequence[socket.socket]) -> int:
+    return (
+        socket.send_fds(connection, [data], [one.fileno() for one in descriptors])
+        if descriptors
+        else connection.send(data)
+    )
 
 
 def _temp(limits: Limits) -> tuple[int, int]:

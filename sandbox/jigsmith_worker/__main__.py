@@ -30,6 +30,7 @@ def main(socket_path: str) -> None:
     confine.remember_address_space()
     home = child.Home(
         socket_path=socket_path,
+        handed_over=configuration["handed_over"],
         secret=bytes.fromhex(configuration["secret"]),
         uid=os.getuid(),
         gid=os.getgid(),

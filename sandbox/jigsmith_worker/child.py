@@ -1,6 +1,6 @@
 """One call, in a process that is used once. Runs untrusted code; everything it says is hostile to its host.
 
-Life: forked by the zygote into namespaces of its own → connects to the host → confined → says it is ready → gets one frame →
+Life: forked by the zygote into namespaces of its own → connected to the host → confined → says it is ready → gets one frame →
 answers with one frame → gone. Host and zygote measure and end it; nothing here is trusted to do so.
 """
 
@@ -42,6 +42,8 @@ class Home:
     """What all children of a sandbox have in common."""
 
     socket_path: str
+    handed_over: bool
+    """Whether children are given their connections to the host, or make them."""
     secret: bytes
     uid: int
     gid: int
@@ -58,15 +60,16 @@ class Task:
     token: int
     temp_bytes: int
     temp_files: int
+    connections: list[int]
+    """Descriptors for its answers and its output, if it was given any."""
 
 
 def live(home: Home, task: Task) -> NoReturn:
     """Confine this process, serve one frame, end. Never returns to the zygote's code."""
     code = NOT_CONFINED
     try:
-        answers, output = _connect(home), _connect(home)
-        output.send(wire.HELLO.pack(wire.OUTPUT, home.secret, task.token))
-        confine.keep_descriptors(home.null, output.detach(), answers.detach())
+        answers, output = task.connections or _connect(home, task.token)
+        confine.keep_descriptors(home.null, output, answers)
         _forget_handlers()
         if home.isolation is not Isolation.SANDBOX:
             confine.map_identity(home.uid, home.gid)
@@ -95,10 +98,12 @@ def _rehearse() -> None:
     _call(header, body[: len(_REHEARSAL_CODE)], body[len(_REHEARSAL_CODE) :], policy.rehearsal_namespace())
 
 
-def _connect(home: Home) -> _socket.socket:
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    connection.connect(home.socket_path)
-    return connection
+def _connect(home: Home, token: int) -> tuple[int, int]:
+    answers, output = (_socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM) for _ in range(2))
+    for connection in (answers, output):
+        connection.connect(home.socket_path)
+    output.send(wire.HELLO.pack(wire.OUTPUT, home.secret, token))
+    return answers.detach(), output.detach()
 
 
 def _forget_handlers() -> None:

@@ -1,18 +1,21 @@
 """What host, zygote and children say to each other, beside the frames that carry calls.
 
-Every process of a sandbox connects to the host's socket by itself: the zygote once, each child twice (its answers, its
-output). So the data of a call goes from the host to the one process that needs it and back, past every other.
+The zygote connects to the host's socket. Each child has two connections of its own, for its answers and its output: where host
+and sandbox share a kernel, the host hands them over with the order to fork (SCM_RIGHTS, unix(7)); elsewhere a child makes them.
+So the data of a call goes from the host to the one process that needs it and back, past every other.
 """
 
 import struct
 from typing import Final
 
-HELLO: Final = struct.Struct("!c16sI")  # who connects, the sandbox's secret, the child's token
+HELLO: Final = struct.Struct("!c16sI")  # who speaks, the sandbox's secret, the child's token
 ZYGOTE, ANSWERS, OUTPUT = b"Z", b"A", b"O"
 SECRET_BYTES: Final = 16
 """Handed to the zygote with its configuration; a connection that does not know it is not of this sandbox."""
 
 ORDER: Final = struct.Struct("!cIQI")  # host to zygote: what, token, temp_bytes, temp_files
+HANDED_OVER: Final = 2
+"""Descriptors that come with an order to fork, if any do: the child's ends of its answers and its output."""
 FORK, KILL, MEASURE = b"F", b"K", b"M"
 
 REPORT: Final = struct.Struct("!cIiQQ")  # zygote to host: what, token, wait status or errno, cpu_us, peak_bytes

@@ -12,12 +12,13 @@ import select
 import signal
 import socket
 import sys
+from collections import deque
 from typing import Final, NoReturn
 
 from jigsmith_worker import child, confine, usage, wire
 from jigsmith_worker.isolation import Isolation
 
-_ORDERS_BYTES: Final = 4_096
+_ORDERS_BYTES: Final = 64 * wire.ORDER.size
 
 
 class Zygote:
@@ -27,6 +28,8 @@ class Zygote:
         self._host = host
         self._home = home
         self._inbox = bytearray()
+        self._handed_over: deque[int] = deque()
+        """Descriptors whose order to fork is still to be obeyed."""
         self._tokens: dict[int, int] = {}
         self._pids: dict[int, int] = {}
 
@@ -51,10 +54,12 @@ class Zygote:
                     self._listen()
 
     def _listen(self) -> None:
-        data = self._host.recv(_ORDERS_BYTES)
+        # The kernel delivers the descriptors of one order at a time, with the last byte that it delivers or before.
+        data, descriptors, _, _ = socket.recv_fds(self._host, _ORDERS_BYTES, wire.HANDED_OVER)
         if not data:
             sys.exit(0)
         self._inbox += data
+        self._handed_over += descriptors
         while len(self._inbox) >= wire.ORDER.size:
             order = wire.ORDER.unpack_from(self._inbox)
             del self._inbox[: wire.ORDER.size]
@@ -62,7 +67,12 @@ class Zygote:
 
     def _obey(self, what: bytes, token: int, temp_bytes: int, temp_files: int) -> None:
         if what == wire.FORK:
-            self._fork(child.Task(token, temp_bytes, temp_files))
+            connections = (
+                [self._handed_over.popleft() for _ in range(wire.HANDED_OVER)] if self._home.handed_over else []
+            )
+            self._fork(child.Task(token, temp_bytes, temp_files, connections))
+            for descriptor in connections:
+                os.close(descriptor)
         elif token in self._pids:
             if what == wire.KILL:
                 os.kill(self._pids[token], signal.SIGKILL)
