@@ -11,7 +11,7 @@ import uvloop
 from jigsmith_sandbox.backends import BackendName, choose
 from jigsmith_sandbox.errors import SandboxError
 from jigsmith_sandbox.pool import Pool
-from jigsmith_sandbox.self_check import MEANINGS, self_check
+from jigsmith_sandbox.self_check import MEANINGS, memory_scope_meaning, self_check
 
 from jigsmith_runtime import logs, server
 from jigsmith_runtime.audit import LogCorruptError
@@ -146,7 +146,7 @@ def serve(
 
 
 @app.command()
-def check(
+def doctor(
     *,
     backend: Annotated[BackendName, typer.Option(envvar="JIGSMITH_BACKEND", help="As for serve.")] = "auto",
     sandbox_image: Annotated[
@@ -167,10 +167,10 @@ def check(
 ) -> None:
     """Try on this machine what sandboxes promise, and say which promises are kept. Exit code 3 if one is not.
 
-    Example: jigsmith-runtime check --backend bubblewrap
+    Example: jigsmith-runtime doctor --backend bubblewrap
     """
     try:
-        all_kept = asyncio.run(_check(backend, sandbox_image, container_runtime, launcher, sockets))
+        all_kept = asyncio.run(_doctor(backend, sandbox_image, container_runtime, launcher, sockets))
     except SandboxError as error:
         typer.echo(f"jigsmith-runtime: {error}", err=True)
         raise typer.Exit(EXIT_UNUSABLE) from None
@@ -181,7 +181,7 @@ def check(
 _FINDINGS: Final = {True: "kept  ", False: "BROKEN", None: "weaker"}
 
 
-async def _check(
+async def _doctor(
     backend: BackendName, image: str, container_runtime: str | None, launcher: Path | None, sockets: Path | None
 ) -> bool:
     chosen = await choose(backend, docker_image=image, container_runtime=container_runtime, launcher=launcher)
@@ -193,6 +193,7 @@ async def _check(
             said = f" ({finding.said!a})" if finding.said else ""  # hostile text: ASCII only
             typer.echo(f"  {_FINDINGS[finding.kept]} {finding.promise}{said}")
         typer.echo(f"isolation: {pool.isolation.value}: {MEANINGS[pool.isolation]}")
+        typer.echo(f"memory scope: {pool.memory_scope.value}: {memory_scope_meaning(pool)}")
     return all_kept
 
 

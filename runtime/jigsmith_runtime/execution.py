@@ -157,6 +157,7 @@ class Executor:
                 limits=limits.as_dict(),
                 backend=self._pool.backend.name,
                 isolation=self._pool.isolation.value,
+                memory_scope=self._pool.memory_scope.value,
                 policy=version.definition.policy,
             ),
             alone=alone,

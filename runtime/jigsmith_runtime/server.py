@@ -28,11 +28,13 @@ from jigsmith.v1 import (
     release_pb2_grpc,
 )
 from jigsmith_sandbox.backends import choose
+from jigsmith_sandbox.call_groups import MemoryScope
 from jigsmith_sandbox.limits import load as load_limits
 from jigsmith_sandbox.pool import Pool
 from jigsmith_sandbox.profiles import DEFAULT as DEFAULT_PROFILE
 from jigsmith_sandbox.profiles import Profile
 from jigsmith_sandbox.profiles import load as load_profiles
+from jigsmith_sandbox.self_check import memory_scope_meaning
 from jigsmith_worker.isolation import Isolation
 
 from jigsmith_runtime.admission import Lane, LaneName
@@ -159,7 +161,12 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     health = await _add_health_and_reflection(server)
 
     await log.append(
-        entries.runtime_started(version=version("jigsmith"), backend=backend.name, isolation=pool.isolation.value)
+        entries.runtime_started(
+            version=version("jigsmith"),
+            backend=backend.name,
+            isolation=pool.isolation.value,
+            memory_scope=pool.memory_scope.value,
+        )
     )
     await server.start()
     stack.push_async_callback(server.stop, _GRACE_S)
@@ -171,13 +178,14 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         "node": node,
         "backend": backend.name,
         "isolation": pool.isolation.value,
+        "memory_scope": pool.memory_scope.value,
         "version": version("jigsmith"),
         "audit_directory": str(folder.audit),
         "audit_public_key": log.verifier_key,
     }
     folder.announce(facts)
     stack.callback(folder.withdraw)
-    _warn(settings, pool.isolation)
+    _warn(settings, pool)
     # What exists now lives as long as the process; collecting it again and again would stop every call that runs.
     gc.collect()
     gc.freeze()
@@ -246,11 +254,12 @@ def sandbox_owner(node: str) -> str:
     return hashlib.sha256(node.encode()).hexdigest()[:16]
 
 
-def _warn(settings: Settings, isolation: Isolation) -> None:
-    if isolation is not Isolation.NAMESPACES:
-        _log.warning(
-            "isolation.weaker", isolation=isolation.value, meaning="`jigsmith-runtime check` says what holds here"
-        )
+def _warn(settings: Settings, pool: Pool) -> None:
+    if pool.isolation is not Isolation.NAMESPACES:
+        meaning = "`jigsmith-runtime doctor` says what holds here"
+        _log.warning("isolation.weaker", isolation=pool.isolation.value, meaning=meaning)
+    if pool.memory_scope is not MemoryScope.CALL:
+        _log.warning("memory_scope.weaker", memory_scope=pool.memory_scope.value, meaning=memory_scope_meaning(pool))
     if settings.dev:
         _log.warning("identity.dev", meaning="callers are believed; every one of them may do everything")
     if not is_loopback(settings.listen):

@@ -9,16 +9,16 @@ import asyncio
 import contextlib
 import os
 import socket
-import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from jigsmith_worker import frames, wire
 from jigsmith_worker.outcome import End
 
-from jigsmith_sandbox.peer import Peer, Usage
+from jigsmith_sandbox.call_groups import CallGroup
+from jigsmith_sandbox.peer import CREDENTIALS_SPACE, Peer, Usage, speaker
 
 _READ_BYTES: Final = 1 << 18
 _LAST_WORDS_BYTES: Final = 65_536
@@ -27,8 +27,8 @@ _PROCESSORS: Final = os.cpu_count() or 1
 _LOST_GRACE_S: Final = 2.0
 """How long a killed child may take to end, before its sandbox is considered lost."""
 _MEASURE_AGAIN_S: Final = 0.02
-_CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
-_CREDENTIALS_SPACE: Final = socket.CMSG_SPACE(_CREDENTIALS.size)
+_KILL_AFTER_ALARM_S: Final = 0.02
+"""How long the kernel takes at most from telling that memory ran out to killing for it."""
 
 
 class Zygote(Protocol):
@@ -50,10 +50,12 @@ class Bounds:
 
     wall_ms: int
     cpu_ms: int
+    memory_bytes: int
+    temp_bytes: int
+    processes: int
     answer_bytes: int
     """Of the answer's body."""
     output_bytes: int
-    processes: int
 
 
 @dataclass(slots=True)
@@ -87,11 +89,12 @@ class _Exchange:
 class Child:
     """One process, from the order to fork it until its end is reported."""
 
-    def __init__(self, token: int, temp: tuple[int, int], zygote: Zygote) -> None:
-        """`temp` is the size of its /tmp: bytes and files."""
+    def __init__(self, token: int, temp: tuple[int, int], zygote: Zygote, group: CallGroup | None) -> None:
+        """`temp` is the size of its /tmp: bytes and files. `group` is its own until it has exited."""
         self.token = token
         self.temp = temp
         self.ready = False
+        self.group = group
         self._zygote = zygote
         self._loop = asyncio.get_running_loop()
         self._answers: socket.socket | None = None
@@ -108,6 +111,8 @@ class Child:
 
     def connect(self) -> tuple[socket.socket, socket.socket]:
         """Make its two connections. Returns the ends that are to be handed over: for its answers, for its output."""
+        if self.group is not None and self.group.alarm is not None:
+            self._loop.add_reader(self.group.alarm, self._hear_alarm)
         self._answers, answers = socket.socketpair()
         self._output, output = socket.socketpair()
         for connection in (self._answers, self._output):
@@ -122,11 +127,11 @@ class Child:
         assert self._answers is not None
         self._loop.remove_reader(self._answers.fileno())
         try:
-            hello, said, _, _ = self._answers.recvmsg(wire.HELLO.size, _CREDENTIALS_SPACE)
+            hello, said, _, _ = self._answers.recvmsg(wire.HELLO.size, CREDENTIALS_SPACE)
         except OSError:
             hello = b""
         if len(hello) == wire.HELLO.size:  # otherwise it has ended, which its zygote will report
-            self._peer = Peer.of(_CREDENTIALS.unpack(said[0][2])[0]) if said else None
+            self._peer = Peer.of(speaker(said))
             self._answers.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
             self._be_ready(self._answers)
 
@@ -157,6 +162,8 @@ class Child:
         """Hand a frame over; the future tells how it ended. To be called once, when ready."""
         assert self._answers is not None
         done: asyncio.Future[Finished] = self._loop.create_future()
+        if self.group is not None:
+            self.group.begin(bounds.memory_bytes, bounds.temp_bytes, bounds.processes)
         exchange = self._exchange = _Exchange(bounds, time.monotonic_ns(), done, self._loop.create_future())
         self._send(self._answers, frame)
         exchange.timers.append(self._loop.call_later(bounds.wall_ms / 1_000, self.finish, End.WALL))
@@ -236,7 +243,17 @@ class Child:
                 self.finish(End.ANSWER_SIZE)
                 return
         if self._answer_whole is not None and len(self._answer) >= self._answer_whole:
-            self.finish(End.ANSWERED)
+            # A call of several processes may answer although one of them was killed.
+            self.finish(End.MEMORY if self.group is not None and self.group.ran_out() else End.ANSWERED)
+
+    def _hear_alarm(self) -> None:
+        assert self.group is not None
+        self.group.hear()
+        self._loop.call_later(_KILL_AFTER_ALARM_S, self._ran_out)
+
+    def _ran_out(self) -> None:
+        if self.group is not None and self.group.ran_out():
+            self.finish(End.MEMORY)
 
     def _read_output(self) -> None:
         assert self._output is not None
@@ -271,6 +288,8 @@ class Child:
         if exchange.done.done():
             return
         end = exchange.end or End.EXITED
+        if self.group is not None:
+            used = replace(used, memory_peak_bytes=max(used.memory_peak_bytes, self.group.peak_bytes()))
         answered = end is End.ANSWERED and self._answer_whole is not None
         exchange.done.set_result(
             Finished(
@@ -313,6 +332,8 @@ class Child:
                 connection.close()
         if self._peer is not None:
             self._peer.close()
+        if self.group is not None and self.group.alarm is not None:
+            self._loop.remove_reader(self.group.alarm)
         if self._sending is not None:
             self._sending.cancel()
         if self._exchange is not None:

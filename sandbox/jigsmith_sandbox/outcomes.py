@@ -16,6 +16,7 @@ from jigsmith_sandbox.errors import SandboxUnavailableError
 _ENDS: Final = {
     End.WALL: OutcomeKind.TIME_LIMIT,
     End.CPU: OutcomeKind.TIME_LIMIT,
+    End.MEMORY: OutcomeKind.MEMORY_LIMIT,
     End.OUTPUT: OutcomeKind.OUTPUT_LIMIT,
     End.ANSWER_SIZE: OutcomeKind.RESULT_LIMIT,
     End.CANCELLED: OutcomeKind.CANCELLED,
@@ -23,7 +24,7 @@ _ENDS: Final = {
 _SIGKILL: Final = 9
 
 _EXPLANATIONS: Final = {
-    OutcomeKind.MEMORY_LIMIT: "the kernel killed the process for its memory",
+    OutcomeKind.MEMORY_LIMIT: "the kernel killed for memory: the call used more than its limit",
     OutcomeKind.DIED: "the process ended without an answer",
     OutcomeKind.CANCELLED: "the caller went away",
 }

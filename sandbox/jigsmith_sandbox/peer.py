@@ -9,10 +9,14 @@ import contextlib
 import os
 import re
 import signal
+import socket
+import struct
 import time
 from dataclasses import dataclass
 from typing import Final, Self
 
+_CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
+CREDENTIALS_SPACE: Final = socket.CMSG_SPACE(_CREDENTIALS.size)
 _PEAK: Final = re.compile(rb"VmHWM:\s+(\d+) kB")
 _READ_BYTES: Final = 4_096
 _FAULTS_OF_CHILDREN: Final = (8, 10)
@@ -73,6 +77,17 @@ class Peer:
         """Let go of it."""
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
+
+
+def process_of(connection: socket.socket) -> int:
+    """Return the id of the process that made a connection, as this process sees it, or 0 if it does not (unix(7))."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[0])
+
+
+def speaker(said: list[tuple[int, int, bytes]]) -> int:
+    """Return the id of the process that sent a message, by its ancillary data; 0 if that does not tell."""
+    return int(_CREDENTIALS.unpack(said[0][2])[0]) if said else 0
 
 
 def _read(path: str) -> bytes:

@@ -12,6 +12,7 @@ from jigsmith_worker.isolation import Isolation
 
 from jigsmith_sandbox import profiles
 from jigsmith_sandbox.backend import Backend, Call, Outcome, Policy, PolicyVerdict, SandboxSpec
+from jigsmith_sandbox.call_groups import MemoryScope
 from jigsmith_sandbox.code_cache import CodeCache
 from jigsmith_sandbox.errors import SandboxUnavailableError
 from jigsmith_sandbox.limits import LimitPolicy, shipped
@@ -54,6 +55,7 @@ class Pool:
         self._root: Path | None = None
         self._codes = CodeCache()
         self._isolation = Isolation.SANDBOX
+        self._memory_scope = MemoryScope.PROCESS
         self._groups = {name: _Group(profile, slots, self._launch) for name, profile in self.profiles.items()}
 
     async def __aenter__(self) -> Self:
@@ -82,6 +84,14 @@ class Pool:
         """How far apart calls are here: as little as in the sandbox where that is least."""
         found = {sandbox.isolation for sandbox in self.sandboxes}
         return next((kind for kind in reversed(Isolation) if kind in found), self._isolation)
+
+    @property
+    def memory_scope(self) -> MemoryScope:
+        """What a call's memory limit holds for here: the least of what it does in any sandbox."""
+        if self.sandboxes:
+            grouped = all(sandbox.groups is not None for sandbox in self.sandboxes)
+            self._memory_scope = MemoryScope.CALL if grouped else MemoryScope.PROCESS
+        return self._memory_scope
 
     @property
     def sandboxes(self) -> list[Sandbox]:

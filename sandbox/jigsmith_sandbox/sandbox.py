@@ -18,12 +18,14 @@ from jigsmith_worker import frames, wire
 from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import End, OutcomeKind
 
-from jigsmith_sandbox import outcomes, seccomp
+from jigsmith_sandbox import call_groups, outcomes, seccomp
 from jigsmith_sandbox.backend import Backend, Call, Outcome, Policy, PolicyVerdict, SandboxSpec
+from jigsmith_sandbox.call_groups import CallGroups
 from jigsmith_sandbox.child import Bounds, Child, Finished
 from jigsmith_sandbox.code_cache import CodeCache
 from jigsmith_sandbox.errors import ProtocolError, SandboxUnavailableError
 from jigsmith_sandbox.limits import Limits
+from jigsmith_sandbox.peer import process_of
 
 SANDBOX_UID: Final = 65_534
 _LAUNCH_TIMEOUT_S: Final = 60.0
@@ -41,7 +43,15 @@ _COMPILE_LIMITS: Final = {
     "open_files": 8,
     "temp_bytes": 1 << 16,
 }
-_COMPILE_BOUNDS: Final = Bounds(wall_ms=5_000, cpu_ms=5_000, answer_bytes=1 << 22, output_bytes=4_096, processes=1)
+_COMPILE_BOUNDS: Final = Bounds(
+    wall_ms=5_000,
+    cpu_ms=5_000,
+    memory_bytes=1 << 29,
+    temp_bytes=1 << 16,
+    processes=1,
+    answer_bytes=1 << 22,
+    output_bytes=4_096,
+)
 
 
 class Sandbox:
@@ -56,6 +66,9 @@ class Sandbox:
         self.lost = False
         self.isolation = Isolation.SANDBOX
         """How far apart its calls are; the weakest kind until it has said so."""
+        self.groups: CallGroups | None = None
+        """Control groups for its calls, where they can be had."""
+        self.no_groups_because = ""
         self._backend = backend
         self._codes = codes
         self._on_lost = on_lost
@@ -114,11 +127,13 @@ class Sandbox:
         hello = await _receive_exactly(zygote, wire.HELLO.size)
         if hello is None or wire.HELLO.unpack(hello)[0] != wire.ZYGOTE:
             raise await self._failed_start("it did not introduce itself")
+        if self._backend.shares_kernel:
+            await asyncio.to_thread(self._make_groups, zygote)
         configuration = {
             "uid": SANDBOX_UID,
             "gid": SANDBOX_UID,
             "secret": self._secret.hex(),
-            "handed_over": self._backend.shares_kernel,
+            "handed_over": self._descriptors_of_a_child(),
             "packages": list(self.spec.profile.packages),
             "warm_up": self.spec.profile.warm_up,
         }
@@ -142,6 +157,17 @@ class Sandbox:
         else:
             self._loop.add_reader(self._listener.fileno(), self._accept)
 
+    def _make_groups(self, zygote: socket.socket) -> None:
+        try:
+            self.groups = call_groups.below(process_of(zygote), self.spec.sandbox_id, self.spec.limits)
+        except call_groups.NoGroupsError as error:
+            self.no_groups_because = str(error)
+
+    def _descriptors_of_a_child(self) -> int:
+        if not self._backend.shares_kernel:
+            return 0
+        return wire.CONNECTIONS + (self.groups.descriptors if self.groups is not None else 0)
+
     async def _first_connection(self) -> socket.socket:
         assert self._listener is not None
         while True:
@@ -160,6 +186,8 @@ class Sandbox:
         """Kill the sandbox and remove its socket folder."""
         self.lose("it was closed")
         await self._backend.kill(self.spec.sandbox_id)
+        if self.groups is not None:
+            await asyncio.to_thread(self.groups.close)
         remove_socket_directory(self.spec.socket_directory)
 
     def lose(self, reason: str) -> None:
@@ -176,6 +204,7 @@ class Sandbox:
         error = SandboxUnavailableError(f"the sandbox was lost: {reason}")
         for child in self._children.values():
             child.fail(error)
+            self._free(child)
         self._children.clear()
         for waiting in itertools.chain(*self._wanted.values()):
             if not waiting.done():
@@ -203,9 +232,11 @@ class Sandbox:
             bounds = Bounds(
                 wall_ms=call.limits.wall_ms,
                 cpu_ms=call.limits.cpu_ms,
+                memory_bytes=call.limits.memory_bytes,
+                temp_bytes=call.limits.temp_bytes,
+                processes=call.limits.processes,
                 answer_bytes=call.limits.result_bytes,
                 output_bytes=call.limits.output_bytes,
-                processes=call.limits.processes,
             )
             frame = frames.encode(header, code + call.arguments_json.encode())
             return outcomes.of_run(await self._exchange(frame, bounds, _temp(call.limits)), call.limits.cpu_ms)
@@ -291,23 +322,33 @@ class Sandbox:
 
     def _fork(self, temp: tuple[int, int]) -> None:
         token = next(self._tokens)
-        child = self._children[token] = Child(token, temp, self)
-        handed_over = child.connect() if self._backend.shares_kernel else ()
+        try:
+            group = self.groups.take() if self.groups is not None else None
+        except OSError as error:
+            self.lose(f"a call can have no control group: {error}")
+            return
+        child = self._children[token] = Child(token, temp, self, group)
+        connections = child.connect() if self._backend.shares_kernel else ()
+        handed_over = [one.fileno() for one in connections] + (group.attach if group is not None else [])
         self._tell(wire.ORDER.pack(wire.FORK, token, *temp), handed_over)
+        for connection in connections:
+            connection.close()  # the sandbox has it now
+
+    def _free(self, child: Child) -> None:
+        if self.groups is not None and child.group is not None:
+            self.groups.give_back(child.group)
 
     def order(self, what: bytes, token: int) -> None:
         """Tell the zygote to kill or to measure a child."""
         self._tell(wire.ORDER.pack(what, token, 0, 0))
 
-    def _tell(self, order: bytes, handed_over: Sequence[socket.socket] = ()) -> None:
+    def _tell(self, order: bytes, handed_over: Sequence[int] = ()) -> None:
         assert self._zygote is not None
         try:
             if not self.lost and _send(self._zygote, order, handed_over) != len(order):
                 self.lose("its zygote does not listen")
         except OSError as error:
             self.lose(f"its zygote does not listen: {error}")
-        for connection in handed_over:
-            connection.close()  # the sandbox has it now
 
     def _refill_soon(self) -> None:
         """Fork ahead when the delay is over."""
@@ -393,6 +434,7 @@ class Sandbox:
         with contextlib.suppress(ValueError):
             self._idle.get(child.temp, deque()).remove(child)
         child.exited(exit_code, cpu_us, memory_peak_bytes)
+        self._free(child)
         if not child.ready:
             if exit_code == inside.NOT_CONFINED:
                 raise ProtocolError(child.last_words or "a child could not be confined")
@@ -404,12 +446,8 @@ class Sandbox:
 _NOTHING_RAN: Final = Outcome(OutcomeKind.RETURNED)
 
 
-def _send(connection: socket.socket, data: bytes, descriptors: Sequence[socket.socket]) -> int:
-    return (
-        socket.send_fds(connection, [data], [one.fileno() for one in descriptors])
-        if descriptors
-        else connection.send(data)
-    )
+def _send(connection: socket.socket, data: bytes, descriptors: Sequence[int]) -> int:
+    return socket.send_fds(connection, [data], list(descriptors)) if descriptors else connection.send(data)
 
 
 def _temp(limits: Limits) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import OutcomeKind
 
 from jigsmith_sandbox.backend import Call, Outcome, Policy
+from jigsmith_sandbox.call_groups import MemoryScope
 from jigsmith_sandbox.limits import shipped
 from jigsmith_sandbox.pool import Pool
 
@@ -33,6 +34,8 @@ class Promise:
     policy: Policy = "none"
     needs_mounts: bool = False
     """Whether it holds only where calls have mounts of their own: `Isolation.NAMESPACES`."""
+    needs_groups: bool = False
+    """Whether it holds only where calls have control groups of their own: `MemoryScope.CALL`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Finding:
 
     promise: str
     kept: bool | None
-    """None: not promised here, because the isolation is of a weaker kind."""
+    """None: not promised here, because the isolation or the memory scope is of a weaker kind."""
     said: str
     """What the call got, if that was not what it should."""
 
@@ -59,6 +62,18 @@ MEANINGS: Final[Mapping[Isolation, str]] = MappingProxyType(
 """What each kind of isolation amounts to, for people."""
 
 
+def memory_scope_meaning(pool: Pool) -> str:
+    """Say for people what a call's memory limit holds for here, and if less than it could, why."""
+    for sandbox in pool.sandboxes:
+        if sandbox.groups is None:
+            why = sandbox.no_groups_because or "the backend's processes are not processes of this kernel"
+            return f"a limit holds for each process of a call alone, because {why}"
+        return (
+            f"a limit holds for all processes of a call and its /tmp together (cgroup version {sandbox.groups.version})"
+        )
+    return "no sandbox runs"
+
+
 def _returns(value: Any) -> Judge:  # Any: JSON
     return lambda outcome: outcome.kind is OutcomeKind.RETURNED and json.loads(outcome.result_json or "null") == value
 
@@ -68,9 +83,16 @@ def _ends_as(kind: OutcomeKind) -> Judge:
 
 
 def _promise(
-    text: str, source: str, kept: Judge, *, policy: Policy = "none", needs_mounts: bool = False, **limits: int
+    text: str,
+    source: str,
+    kept: Judge,
+    *,
+    policy: Policy = "none",
+    needs_mounts: bool = False,
+    needs_groups: bool = False,
+    **limits: int,
 ) -> Promise:
-    return Promise(text, source, kept, limits, policy, needs_mounts)
+    return Promise(text, source, kept, limits, policy, needs_mounts, needs_groups)
 
 
 _SOCKETS: Final = """
@@ -105,6 +127,14 @@ _TRACE: Final = "import ctypes\ndef f(path):\n    return ctypes.CDLL(None).ptrac
 _LOOP: Final = "def f(path):\n    while True: pass"
 _SLEEP: Final = "import time\ndef f(path):\n    time.sleep(60)"
 _MEMORY: Final = "def f(path):\n    return len(bytearray(1 << 30))"
+_MEMORY_OF_MANY: Final = """
+import os, time
+def f(path):
+    children = [pid for pid in (os.fork() for _ in range(3)) if pid] if os.getpid() == 1 else []
+    mine = bytearray(40 << 20)
+    for at in range(0, len(mine), 4_096): mine[at] = 1
+    if os.getpid() != 1: time.sleep(2); os._exit(0)
+    return [os.waitpid(pid, 0)[1] for pid in children]"""
 _FORKS: Final = "import os\ndef f(path):\n    while True: os.fork()"
 _OUTPUT: Final = "def f(path):\n    while True: print('x' * 1000)"
 _RESULT: Final = "def f(path):\n    return 'x' * 100_000"
@@ -123,6 +153,13 @@ PROMISES: Final = (
     _promise("wall-clock time is limited", _SLEEP, _ends_as(OutcomeKind.TIME_LIMIT), wall_ms=500),
     _promise("CPU time is limited", _LOOP, _ends_as(OutcomeKind.TIME_LIMIT), cpu_ms=1_000),
     _promise("memory is limited", _MEMORY, _ends_as(OutcomeKind.MEMORY_LIMIT), memory_bytes=64 << 20),
+    _promise(
+        "and for all processes of a call together",
+        _MEMORY_OF_MANY,
+        _ends_as(OutcomeKind.MEMORY_LIMIT),
+        needs_groups=True,
+        memory_bytes=64 << 20,
+    ),
     _promise("processes are limited", _FORKS, _ends_as(OutcomeKind.PROCESS_LIMIT), processes=8),
     _promise("output is limited", _OUTPUT, _ends_as(OutcomeKind.OUTPUT_LIMIT), output_bytes=10_000),
     _promise("results are limited", _RESULT, _ends_as(OutcomeKind.RESULT_LIMIT), result_bytes=10_000),
@@ -141,7 +178,9 @@ async def self_check(pool: Pool) -> AsyncIterator[Finding]:
     with tempfile.NamedTemporaryFile(prefix="jigsmith-check-") as file:
         arguments = json.dumps({"path": str(Path(file.name).resolve())})
         for number, promise in enumerate(PROMISES):
-            if promise.needs_mounts and pool.isolation is not Isolation.NAMESPACES:
+            if (promise.needs_mounts and pool.isolation is not Isolation.NAMESPACES) or (
+                promise.needs_groups and pool.memory_scope is not MemoryScope.CALL
+            ):
                 yield Finding(promise.text, None, "")
                 continue
             limits = shipped().default.replace(**({"wall_ms": 10_000} | promise.limits))

@@ -42,8 +42,8 @@ class Home:
     """What all children of a sandbox have in common."""
 
     socket_path: str
-    handed_over: bool
-    """Whether children are given their connections to the host, or make them."""
+    handed_over: int
+    """How many descriptors a child is given; with none, it makes its connections to the host itself."""
     secret: bytes
     uid: int
     gid: int
@@ -60,15 +60,16 @@ class Task:
     token: int
     temp_bytes: int
     temp_files: int
-    connections: list[int]
-    """Descriptors for its answers and its output, if it was given any."""
+    descriptors: list[int]
+    """For its answers, its output and its control groups, if it was given any."""
 
 
 def live(home: Home, task: Task) -> NoReturn:
     """Confine this process, serve one frame, end. Never returns to the zygote's code."""
     code = NOT_CONFINED
     try:
-        answers, output = task.connections or _connect(home, task.token)
+        answers, output, *groups = task.descriptors or _connect(home, task.token)
+        confine.enter_groups(groups)
         confine.keep_descriptors(home.null, output, answers)
         _forget_handlers()
         if home.isolation is not Isolation.SANDBOX:

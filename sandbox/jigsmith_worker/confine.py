@@ -1,7 +1,8 @@
 """The system calls that take a fresh child's powers away. Linux only; each step raises OSError if the kernel refuses it.
 
-Order matters: namespaces with the clone, then the identity map (needs the old /proc), mounts (need the capabilities of the
-new user namespace), capabilities, and last the system-call filter, which forbids all of the above; limits come with the call.
+Order matters: namespaces with the clone, then the control groups (whose descriptors are closed next), the identity map (needs
+the old /proc), mounts (need the capabilities of the new user namespace), capabilities, and last the system-call filter, which
+forbids all of the above; limits come with the call.
 """
 
 import ctypes
@@ -80,6 +81,12 @@ def fork_isolated() -> int:
     if pid == -1:
         raise OSError(error, f"clone with namespaces: {os.strerror(error)}")
     return pid
+
+
+def enter_groups(descriptors: list[int]) -> None:
+    """Enter control groups, each by its open cgroup.procs: 0 stands for the process that writes (cgroups(7))."""
+    for descriptor in descriptors:
+        os.write(descriptor, b"0")
 
 
 def map_identity(uid: int, gid: int) -> None:

@@ -31,6 +31,7 @@ class End(Enum):
     WALL = "wall"
     CPU = "cpu"
     OUTPUT = "output"
+    MEMORY = "memory"
     ANSWER_SIZE = "answer_size"
     CANCELLED = "cancelled"
     BROKEN = "broken"  # the child could not be started or confined: a fault of ours, never of the function

@@ -14,8 +14,10 @@ SECRET_BYTES: Final = 16
 """Handed to the zygote with its configuration; a connection that does not know it is not of this sandbox."""
 
 ORDER: Final = struct.Struct("!cIQI")  # host to zygote: what, token, temp_bytes, temp_files
-HANDED_OVER: Final = 2
-"""Descriptors that come with an order to fork, if any do: the child's ends of its answers and its output."""
+CONNECTIONS: Final = 2
+HANDED_OVER_MAX: Final = CONNECTIONS + 2
+"""Descriptors that come with an order to fork, if any do: the child's ends of its answers and its output, then those that
+put it into its control groups."""
 FORK, KILL, MEASURE = b"F", b"K", b"M"
 
 REPORT: Final = struct.Struct("!cIiQQ")  # zygote to host: what, token, wait status or errno, cpu_us, peak_bytes

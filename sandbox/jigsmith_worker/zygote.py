@@ -55,7 +55,7 @@ class Zygote:
 
     def _listen(self) -> None:
         # The kernel delivers the descriptors of one order at a time, with the last byte that it delivers or before.
-        data, descriptors, _, _ = socket.recv_fds(self._host, _ORDERS_BYTES, wire.HANDED_OVER)
+        data, descriptors, _, _ = socket.recv_fds(self._host, _ORDERS_BYTES, wire.HANDED_OVER_MAX)
         if not data:
             sys.exit(0)
         self._inbox += data
@@ -67,11 +67,9 @@ class Zygote:
 
     def _obey(self, what: bytes, token: int, temp_bytes: int, temp_files: int) -> None:
         if what == wire.FORK:
-            connections = (
-                [self._handed_over.popleft() for _ in range(wire.HANDED_OVER)] if self._home.handed_over else []
-            )
-            self._fork(child.Task(token, temp_bytes, temp_files, connections))
-            for descriptor in connections:
+            descriptors = [self._handed_over.popleft() for _ in range(self._home.handed_over)]
+            self._fork(child.Task(token, temp_bytes, temp_files, descriptors))
+            for descriptor in descriptors:
                 os.close(descriptor)
         elif token in self._pids:
             if what == wire.KILL:

@@ -99,6 +99,7 @@ LIMITS: Final[dict[str, tuple[str, dict[str, int]]]] = {
     "maps memory": ("return len(mmap.mmap(-1, 512 << 20))", {"memory_bytes": 128 * MIB}),
     "maps memory in many pieces": ("return len([mmap.mmap(-1, 8 << 20) for _ in range(64)])", {"memory_bytes": 128 * MIB}),
     "allocates in a child": ("if os.fork() == 0:\n    os._exit(0 if len(bytearray(512 << 20)) else 1)\nreturn os.wait()[1] == 0", {"memory_bytes": 128 * MIB}),
+    "allocates in many children": ("pids = [_holder(60 << 20) for _ in range(4)]\nreturn all(os.waitpid(pid, 0)[1] == 0 for pid in pids)", {"memory_bytes": 128 * MIB}),
     "forks": ("return len([_child() for _ in range(40)]) == 40", {"processes": 8}),
     "starts threads": ("ts = [threading.Thread(target=time.sleep, args=(1,)) for _ in range(40)]; [t.start() for t in ts]; return len(ts)", {"processes": 8}),
     "fills the disk": ("with open('big', 'wb') as file:\n    for _ in range(64): file.write(b'x' * (1 << 20))\nreturn 'filled'", {"temp_bytes": 8 * MIB}),
@@ -132,6 +133,15 @@ def _ignore(number):
         signal.signal(number, signal.SIG_IGN)
     except OSError:
         pass
+
+def _holder(bytes_held):
+    pid = os.fork()
+    if pid == 0:
+        held = bytearray(bytes_held)
+        for at in range(0, bytes_held, 4096): held[at] = 1
+        time.sleep(1)
+        os._exit(0)
+    return pid
 
 def _child():
     pid = os.fork()

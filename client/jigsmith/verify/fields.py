@@ -108,7 +108,7 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
 )
 
 
-ADDED: Final[Mapping[str, Check]] = MappingProxyType({"isolation": _text})
+ADDED: Final[Mapping[str, Check]] = MappingProxyType({"isolation": _text, "memory_scope": _text})
 """Fields that older entries lack; checked where they are."""
 
 

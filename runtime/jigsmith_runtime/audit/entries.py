@@ -23,7 +23,7 @@ class EntryWriter:
         time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         return {"kind": kind, "time": time, "node": self.node, "principal": principal, **fields}
 
-    def runtime_started(self, *, version: str, backend: str, isolation: str) -> Entry:
+    def runtime_started(self, *, version: str, backend: str, isolation: str, memory_scope: str) -> Entry:
         """Return the entry of a runtime that is ready to serve."""
         return self._entry(
             "runtime.started",
@@ -31,6 +31,7 @@ class EntryWriter:
             version=version,
             backend=backend,
             isolation=isolation,
+            memory_scope=memory_scope,
         )
 
     def call_accepted(
@@ -45,6 +46,7 @@ class EntryWriter:
         limits: Mapping[str, int],
         backend: str,
         isolation: str,
+        memory_scope: str,
         policy: str,
     ) -> Entry:
         """Return the entry that must be durable before a call runs."""
@@ -59,6 +61,7 @@ class EntryWriter:
             limits=dict(limits),
             backend=backend,
             isolation=isolation,
+            memory_scope=memory_scope,
             policy=policy,
         )
 

@@ -34,7 +34,9 @@ class Log:
     async def fill(self, calls: int) -> None:
         """Start a runtime's story and add calls; entries 0, then pairs."""
         log = await self.open()
-        await log.append(self.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces"))
+        await log.append(
+            self.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", memory_scope="call")
+        )
         for number in range(calls):
             await self.call(log, number)
         await log.close()
@@ -67,6 +69,7 @@ class Log:
             limits={"wall_ms": 1},
             backend="bubblewrap",
             isolation="namespaces",
+            memory_scope="call",
             policy="restricted",
         )
 
@@ -216,7 +219,9 @@ async def test_leaf_hashes_lost_in_a_crash_are_made_again(log: Log) -> None:
 async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
     """So that the next start can end them."""
     opened = await log.open()
-    await opened.append(log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces"))
+    await opened.append(
+        log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", memory_scope="call")
+    )
     await log.call(opened, 1)
     receipt = await opened.append(log.accepted(2))
     await opened.close()
@@ -224,7 +229,9 @@ async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
     opened = await log.open()
     (left,) = opened.open_calls()
     assert (left.index, left.invocation, left.principal) == (receipt.index, f"invocations/{2:032x}", PRINCIPAL)
-    await opened.append(log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces"))
+    await opened.append(
+        log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", memory_scope="call")
+    )
     await opened.close()
     report = log.verify()
     assert report.first_bad is not None

@@ -1,4 +1,4 @@
-"""`jigsmith-runtime check`: what an operator reads before trusting a machine."""
+"""`jigsmith-runtime doctor`: what an operator reads before trusting a machine."""
 
 import os
 import subprocess
@@ -17,13 +17,18 @@ from tests.conformance.conftest import working_backend
 
 def test_every_promise_is_kept_here(backend: str) -> None:
     """Each is named, and the program ends well."""
-    command = [Path(sys.executable).parent / "jigsmith-runtime", "check", "--backend", backend]
+    command = [Path(sys.executable).parent / "jigsmith-runtime", "doctor", "--backend", backend]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert backend in lines[0]
-    assert [line.split(maxsplit=1)[0] for line in lines[1:-1]] == ["kept"] * len(PROMISES)
-    assert lines[-1].startswith("isolation: namespaces: ")
+    grouped = lines[-1].startswith("memory scope: call: ")
+    expected = ["weaker" if promise.needs_groups and not grouped else "kept" for promise in PROMISES]
+    assert [line.split(maxsplit=1)[0] for line in lines[1:-2]] == expected
+    assert lines[-2].startswith("isolation: namespaces: ")
+    assert grouped or lines[-1].startswith(
+        "memory scope: process: a limit holds for each process of a call alone, because"
+    )
 
 
 async def test_what_holds_only_with_mounts_is_said_to_be_weaker_without(tmp_path: Path) -> None:
@@ -40,7 +45,7 @@ async def test_what_holds_only_with_mounts_is_said_to_be_weaker_without(tmp_path
 
 def test_a_backend_that_is_not_there_is_said_so() -> None:
     """No fall-back to a weaker one."""
-    command = [Path(sys.executable).parent / "jigsmith-runtime", "check", "--backend", "docker"]
+    command = [Path(sys.executable).parent / "jigsmith-runtime", "doctor", "--backend", "docker"]
     environment = os.environ | {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, "no Docker engine answers" in done.stderr) == (3, True)
