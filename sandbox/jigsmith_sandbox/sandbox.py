@@ -18,7 +18,7 @@ from jigsmith_worker import frames, wire
 from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import End, OutcomeKind
 
-from jigsmith_sandbox import call_groups, outcomes, seccomp
+from jigsmith_sandbox import call_groups, exchanges, outcomes, seccomp
 from jigsmith_sandbox.backend import Backend, Call, Outcome, Policy, PolicyVerdict, SandboxSpec
 from jigsmith_sandbox.call_groups import CallGroups
 from jigsmith_sandbox.child import Bounds, Child, Finished
@@ -35,23 +35,6 @@ _CHILD_TIMEOUT_S: Final = 10.0
 _REFILL_DELAY_S: Final = 0.004
 """When to fork ahead again. Not at once: whoever got the answer has work to do first, on the same processors."""
 _REPORT_BYTES_MAX: Final = 1 << 16
-
-_COMPILE_LIMITS: Final = {
-    "memory_bytes": 1 << 29,
-    "cpu_ms": 5_000,
-    "processes": 1,
-    "open_files": 8,
-    "temp_bytes": 1 << 16,
-}
-_COMPILE_BOUNDS: Final = Bounds(
-    wall_ms=5_000,
-    cpu_ms=5_000,
-    memory_bytes=1 << 29,
-    temp_bytes=1 << 16,
-    processes=1,
-    answer_bytes=1 << 22,
-    output_bytes=4_096,
-)
 
 
 class Sandbox:
@@ -220,25 +203,7 @@ class Sandbox:
             outcome, code = await self._compiled(call)
             if code is None:
                 return outcome
-            limits = call.limits.as_dict()
-            header = {
-                "op": "run",
-                "entry_point": call.entry_point,
-                "policy": call.policy,
-                "result_bytes": call.limits.result_bytes,
-                "source_bytes": len(code),
-                "limits": {name: limits[name] for name in _COMPILE_LIMITS},
-            }
-            bounds = Bounds(
-                wall_ms=call.limits.wall_ms,
-                cpu_ms=call.limits.cpu_ms,
-                memory_bytes=call.limits.memory_bytes,
-                temp_bytes=call.limits.temp_bytes,
-                processes=call.limits.processes,
-                answer_bytes=call.limits.result_bytes,
-                output_bytes=call.limits.output_bytes,
-            )
-            frame = frames.encode(header, code + call.arguments_json.encode())
+            frame, bounds = exchanges.of_run(call, code)
             return outcomes.of_run(await self._exchange(frame, bounds, _temp(call.limits)), call.limits.cpu_ms)
         finally:
             self.running -= 1
@@ -265,10 +230,8 @@ class Sandbox:
         return outcome, code
 
     async def _compile(self, source: str, entry_point: str, policy: str) -> tuple[Outcome, bytes | None]:
-        header = {"op": "compile", "entry_point": entry_point, "policy": policy, "limits": _COMPILE_LIMITS}
-        encoded = source.encode("utf-8", "replace")
-        frame = frames.encode(header | {"source_bytes": len(encoded)}, encoded)
-        return outcomes.of_compilation(await self._exchange(frame, _COMPILE_BOUNDS, self._spare_temp))
+        frame, bounds = exchanges.of_compilation(source, entry_point, policy)
+        return outcomes.of_compilation(await self._exchange(frame, bounds, self._spare_temp))
 
     async def _exchange(self, frame: bytes, bounds: Bounds, temp: tuple[int, int]) -> Finished:
         child = await self._take(temp)

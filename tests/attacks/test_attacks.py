@@ -4,12 +4,10 @@ import contextlib
 import json
 import os
 import platform
-import secrets
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -53,31 +51,6 @@ SEEN_WITHOUT_MOUNTS = {
 
 NEEDS_GROUPS = {"allocates in many children"}
 """What only a control group of the call stops."""
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Give what the attacks aim at: a file, listeners and a process, all of this test's own."""
-    folder = tmp_path_factory.mktemp("target")
-    (folder / "secret").write_text("the host's secret")
-    with (
-        socket.create_server(("127.0.0.1", 0)) as tcp,
-        socket.socket(socket.AF_UNIX) as unix,
-        socket.socket(socket.AF_UNIX) as abstract,
-    ):
-        unix.bind(str(folder / "socket"))
-        unix.listen()
-        name = f"@jigsmith-{secrets.token_hex(8)}"
-        abstract.bind(name.replace("@", "\0"))
-        abstract.listen()
-        yield {
-            "secret": str(folder / "secret"),
-            "root": str(Path(__file__).parent),
-            "port": tcp.getsockname()[1],
-            "unix": str(folder / "socket"),
-            "abstract": name,
-            "pid": os.getpid(),
-        }
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=BACKENDS)

@@ -1,0 +1,71 @@
+"""The attacks again, with each inner layer switched off in turn: what is still stopped, and what that layer alone stops."""
+
+import asyncio
+import json
+import os
+from typing import Any
+
+import pytest
+from jigsmith_sandbox.pool import Pool
+from jigsmith_sandbox.profiles import Profile
+from jigsmith_worker.outcome import OutcomeKind
+
+from tests.attacks.layers import LAYERS, Layer
+from tests.attacks.test_attacks import ATTACKS, NEEDS_GROUPS, SEEN_WITHOUT_MOUNTS
+from tests.conformance.conftest import BACKENDS, call, working_backend
+
+AT_ONCE = 4
+SYSTEM_CALLS = frozenset(name for name in ATTACKS if name.startswith("calls "))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("name", BACKENDS)
+async def test_without_a_layer_the_others_hold(
+    name: str, layer: str, target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What succeeds is what the layer was known to stop alone; that it does shows that the layer was off."""
+    expected = _held_alone(LAYERS[layer], name)
+    if expected is None:
+        pytest.skip(f"{layer} cannot be taken out of {name} sandboxes")
+    backend = await working_backend(name)
+    LAYERS[layer].take_out(monkeypatch, backend)
+    profile = Profile("python", sandboxes_max=AT_ONCE)
+    async with Pool(backend, owner=f"layers-{os.getpid()}", slots=AT_ONCE, profiles={"python": profile}) as pool:
+        well = await pool.run(call("def f():\n    return 'well'"))
+        assert well.result_json == '"well"', well
+        succeeding = await _succeeding(pool, target)
+    assert succeeding <= expected, sorted(succeeding - expected)
+    assert succeeding or not expected, "the layer was not off"
+
+
+def test_the_tables_name_attacks() -> None:
+    """A name that no attack has would hold nothing."""
+    for layer in LAYERS.values():
+        assert layer.held_alone | layer.held_alone_in_docker | (layer.held_alone_in_gvisor or set()) <= ATTACKS.keys()
+
+
+def _held_alone(layer: Layer, backend: str) -> frozenset[str] | None:
+    held = layer.held_alone | (SYSTEM_CALLS if layer.system_calls else frozenset())
+    if backend == "docker":
+        return held | layer.held_alone_in_docker
+    if backend == "docker-runsc":
+        if layer.held_alone_in_gvisor is None:
+            return None
+        alone = layer.held_alone_in_gvisor | SEEN_WITHOUT_MOUNTS | NEEDS_GROUPS
+        # There is no second filter of ours around the sandbox: its kernel has the calls or has them not.
+        return held | alone | (SYSTEM_CALLS if layer is LAYERS["the call's filter"] else frozenset())
+    return held
+
+
+async def _succeeding(pool: Pool, target: dict[str, Any]) -> frozenset[str]:
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def succeeds(name: str) -> bool:
+        source, limits = ATTACKS[name]
+        bounded = {"wall_ms": 8_000, "cpu_ms": 8_000} | limits
+        async with places:
+            outcome = await pool.run(call(source, json.dumps({"target": target}), **bounded))
+        return outcome.kind is OutcomeKind.RETURNED and bool(json.loads(outcome.result_json or "null"))
+
+    answers = await asyncio.gather(*map(succeeds, ATTACKS))
+    return frozenset(name for name, answer in zip(ATTACKS, answers, strict=True) if answer)
