@@ -57,7 +57,7 @@ class Benchmark:
             await self._round(echo, runtimes)
         for one in runtimes:
             self._say(f"overload: {one.name}")
-            await self._overload(one)
+            await self._overload(one, echo)
             self._memory(one)
 
     async def _round(self, echo: Echo, runtimes: list[Runtime]) -> None:
@@ -107,10 +107,13 @@ class Benchmark:
         self.found.add(key, (process.cpu_s() - server + client) / count * 1_000)
         return times
 
-    async def _overload(self, one: Runtime) -> None:
+    async def _overload(self, one: Runtime, echo: Echo) -> None:
         peak = max([await samples.rate(one.call, concurrency, 2.0) for concurrency in (8, 16, 32)])
         goodput = await samples.goodput(one.succeeds, 4 * peak, 4.0)
         self.found.add(f"goodput_{one.name}_at_4x_share", goodput / peak)
+        # What would be left if refusing cost no more than a bare echo: the other three quarters of the load, as echoes.
+        beside, _ = await asyncio.gather(samples.rate(one.call, 16, 3.0), samples.goodput(echo.answers, 3 * peak, 3.0))
+        self.found.add(f"goodput_{one.name}_beside_3x_echoes_share", beside / peak)
 
     def _memory(self, one: Runtime) -> None:
         for zygote, children in one.process.sandboxes().items():

@@ -47,6 +47,11 @@ class Echo:
         """Send 200 bytes there and back."""
         await self._echo(_ECHOED)
 
+    async def answers(self) -> bool:
+        """Do the same, and say that it was answered."""
+        await self.call()
+        return True
+
 
 @dataclass
 class Kind:

@@ -3,6 +3,7 @@
 One frozen class per kind of resource; `str(name)` writes it, `Kind.parse(text)` reads it. Knows nothing of what exists.
 """
 
+import functools
 import keyword
 import re
 from dataclasses import dataclass
@@ -170,6 +171,7 @@ Target = ChannelFunctionName | RevisionFunctionName | VersionName
 """What can be invoked."""
 
 
+@functools.lru_cache(maxsize=1_024)
 def parse_target(text: str) -> Target:
     """Read the name of something that can be invoked. Raises ResourceNameError."""
     for kind in (ChannelFunctionName, RevisionFunctionName, VersionName):

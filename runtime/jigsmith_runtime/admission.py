@@ -1,6 +1,7 @@
 """Who may run, who waits, who is sent away: one bounded queue for each lane, so that no class of callers starves another."""
 
 import asyncio
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +11,8 @@ from jigsmith_runtime.errors import QueueFullError
 
 _FIRST_GUESS_S: Final = 0.05
 _WEIGHT_OF_NEWEST: Final = 0.1
-_RETRY_MS_MIN: Final = 50
+_RETRY_MS_STEP: Final = 50
+"""Waits are rounded up to it: nobody can tell one ms from the next, and equal answers need not be made anew."""
 
 
 class LaneName(StrEnum):
@@ -74,6 +76,14 @@ class Lane:
         await self._take(deadline, came)
         return Place(self, came, loop.time())
 
+    def check(self, deadline: float | None, now: float) -> None:
+        """Raise QueueFullError if one who comes now would be sent away. Cheap: most of what an overload asks is this."""
+        wait_s = self.expected_wait_s
+        if len(self._waiting) >= self._max_waiting:
+            raise self._full("the queue is full", wait_s)
+        if wait_s and deadline is not None and now + wait_s > deadline:
+            raise self._full("the expected wait exceeds the deadline", wait_s)
+
     def leave(self, held_s: float) -> None:
         """Give a place back; what it is held for teaches the lane what to expect. Use Place.leave."""
         self._stay_s += _WEIGHT_OF_NEWEST * (held_s - self._stay_s)
@@ -83,11 +93,7 @@ class Lane:
         if self._free and not self._waiting:
             self._free -= 1
             return
-        wait_s = self.expected_wait_s
-        if len(self._waiting) >= self._max_waiting:
-            raise self._full("the queue is full", wait_s)
-        if deadline is not None and now + wait_s > deadline:
-            raise self._full("the expected wait exceeds the deadline", wait_s)
+        self.check(deadline, now)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -108,6 +114,5 @@ class Lane:
         self._free += 1
 
     def _full(self, why: str, wait_s: float) -> QueueFullError:
-        return QueueFullError(
-            f"the {self.name} lane is busy: {why}", max(_RETRY_MS_MIN, round(wait_s * 1_000)), lane=self.name.value
-        )
+        steps = max(1, math.ceil(wait_s * 1_000 / _RETRY_MS_STEP))
+        return QueueFullError(f"the {self.name} lane is busy: {why}", steps * _RETRY_MS_STEP, lane=self.name.value)

@@ -34,7 +34,7 @@ from jigsmith_runtime.json_text import JsonTextError, parse
 from jigsmith_runtime.model import FunctionVersion
 from jigsmith_runtime.outcomes import fault_of, time_limit
 from jigsmith_runtime.schemas import load
-from jigsmith_runtime.targets import Resolution, Targets
+from jigsmith_runtime.targets import Resolution, Targets, lane_of, permit
 
 _DEADLINE_MARGIN_S: Final = 0.1
 """A caller who goes away this close to the deadline went because of it: its clock and ours do not tick together."""
@@ -122,6 +122,11 @@ class Executor:
         self._targets = targets
         self._limits = limits
         self._limits_of: dict[str, Limits] = {}
+
+    def check_room(self, request: Request) -> None:
+        """Raise what `execute` would raise for want of room, before anything else is done for a request."""
+        permit(request.target, request.principal)
+        self._lanes[lane_of(request.target)].check(request.deadline, asyncio.get_running_loop().time())
 
     async def prepare(self, request: Request) -> Resolution:
         """Check name, rights and arguments. Raises what `execute` raises before anything is run."""

@@ -45,7 +45,7 @@ class Targets:
 
         Raises NotPermittedError, NotFoundError, NotApprovedError, QuarantinedError, PolicyNotAllowedError.
         """
-        _permit(target, principal)
+        permit(target, principal)
         known = self._known.get(target)
         if known is not None and self.holds(known):
             return known
@@ -54,14 +54,19 @@ class Targets:
         epoch = self._changes.epoch
         async with self._database.reading() as connection:
             version, revision = await _find(connection, target)
-        lane = LaneName.PRODUCTION if isinstance(target, ChannelFunctionName) else LaneName.OPTIMIZER
         if len(self._known) >= _CACHED_MAX:
             self._known.clear()
-        resolution = self._known[target] = Resolution(version, revision, lane, epoch)
+        resolution = self._known[target] = Resolution(version, revision, lane_of(target), epoch)
         return resolution
 
 
-def _permit(target: Target, principal: Principal) -> None:
+def lane_of(target: Target) -> LaneName:
+    """Return the lane of calls of a target."""
+    return LaneName.PRODUCTION if isinstance(target, ChannelFunctionName) else LaneName.OPTIMIZER
+
+
+def permit(target: Target, principal: Principal) -> None:
+    """Refuse what is not for a principal to run. Raises NotPermittedError, NotFoundError."""
     if not isinstance(target, ChannelFunctionName):
         if not principal.has(DRAFT_RUNNERS):
             raise NotPermittedError(f"{principal.name} may run what channels point at, no drafts")

@@ -285,6 +285,30 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(new_runti
     assert len(refused) == 4
     assert {one.reason for one in refused} == {"QUEUE_FULL"}
     assert all(one.retry_after_ms for one in refused)
+    await asyncio.sleep(1.2)
+    lines = [json.loads(line) for line in runtime.log.splitlines() if line.startswith("{")]
+    summaries = [line for line in lines if line["event"] == "rpc.refused"]
+    assert sum(line["count"] for line in summaries) == 4  # one line a second, not one for each
+    assert {(line["method"], line["principal"]) for line in summaries} == {
+        ("InvocationService/Invoke", runtime.principal("optimizer"))
+    }
+    assert not [line for line in lines if line.get("reason") == "QUEUE_FULL" and line["event"] == "rpc.ended"]
+
+
+async def test_a_remembered_answer_is_given_however_full_it_is(new_runtime) -> None:
+    """Asking again with the same request_id runs nothing, so it needs no room."""
+    runtime = new_runtime("--concurrency", "1", "--max-waiting", "1", "--sandboxes", "1")
+    async with AsyncClient(runtime.address, token=runtime.token("optimizer"), timeout_s=60) as client:
+        name = await register(client, "import time\ndef f(s):\n    time.sleep(s)\n    return s")
+        request_id = str(uuid.uuid4())
+        first = await client.invoke(name, {"s": 0}, request_id=request_id)
+        busy = [asyncio.create_task(client.invoke(name, {"s": 2})) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        with pytest.raises(errors.OverloadedError):
+            await client.invoke(name, {"s": 0})
+        again = await client.invoke(name, {"s": 0}, request_id=request_id)
+        assert again.receipt == first.receipt
+        await asyncio.gather(*busy)
 
 
 async def test_a_wait_longer_than_the_deadline_is_refused_at_once(new_runtime) -> None:

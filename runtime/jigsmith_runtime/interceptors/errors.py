@@ -1,13 +1,15 @@
 """Domain errors become statuses with details; anything else becomes INTERNAL, and its text stays in the log."""
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import grpc
 import grpc.aio
 import structlog
 from grpc_status import rpc_status
 
-from jigsmith_runtime.errors import InternalError, RuntimeFault
+from jigsmith_runtime.errors import InternalError, QueueFullError, RuntimeFault
 from jigsmith_runtime.interceptors.around import AroundInterceptor, Context
 from jigsmith_runtime.status import TRAILER_BYTES_MAX, to_status
 
@@ -39,4 +41,14 @@ async def _ending(method: str, context: Context) -> AsyncIterator[None]:
     except Exception as error:  # noqa: BLE001 - the border: whatever went wrong, the caller gets a status
         fault = as_fault(error, method)
         structlog.contextvars.bind_contextvars(reason=fault.reason.value)
-        await context.abort_with_status(rpc_status.to_status(to_status(fault, TRAILER_BYTES_MAX)))
+        if isinstance(fault, QueueFullError):
+            status = _queue_full(fault.message, fault.retry_after_ms or 0, fault.metadata["lane"])
+        else:
+            status = rpc_status.to_status(to_status(fault, TRAILER_BYTES_MAX))
+        await context.abort_with_status(status)
+
+
+@functools.lru_cache(maxsize=256)
+def _queue_full(message: str, retry_after_ms: int, lane: str) -> grpc.Status:
+    """Return the status of a refusal. An overload gives the same few again and again."""
+    return rpc_status.to_status(to_status(QueueFullError(message, retry_after_ms, lane=lane)))
