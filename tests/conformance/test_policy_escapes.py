@@ -65,7 +65,7 @@ if x is None: raise ValueError""",
     "format by map": "x = list(map(str.format, ['{0.__class__}'], [()]))[0]",
     "string.Formatter": "import string\nx = string.Formatter().format('{0.__class__}', ())",
     "a nested specification": "x = '{0:{1.__class__}}'.format(1, ())",
-    "an f-string": "x = f'{().__class__}'",
+    "an f-string": "x = f'{().__class__.__base__}'",
     "format by a str subclass": "class S(str): pass\nx = S('{0.__class__}').format(())",
     # modules that lead on
     "json's codecs": "import json\nx = json.codecs.builtins",
@@ -142,6 +142,85 @@ if x is None: raise ValueError""",
     "property's fget": "x = property(lambda s: 1).fget.__globals__",
     "lambda defaults": "x = (lambda a=1: a).__defaults__",
     "a unicode look-alike of an underscore": "x = ().\uff3f\uff3fclass\uff3f\uff3f",
+    # patterns that read by position, of classes that anything may be an instance of
+    "a pattern of an abstract dataclass": """
+from abc import ABC
+from dataclasses import dataclass
+@dataclass
+class Q(ABC):
+    gi_frame: object
+g = (i for i in [1])
+Q.register(type(g))
+match g:
+    case Q(x): pass""",
+    "a pattern of an abstract named tuple": """
+from abc import ABC
+from collections import namedtuple
+class Q(namedtuple('P', ['gi_frame']), ABC): pass
+g = (i for i in [1])
+Q.register(type(g))
+match g:
+    case Q(x): pass""",
+    "a pattern of a class that leaks while it is made": """
+from abc import ABC
+from typing import NamedTuple
+class P(NamedTuple):
+    gi_frame: int
+class Leak:
+    def __init_subclass__(cls): global Q; Q = cls
+class R(P, Leak, ABC): pass
+g = (i for i in [1])
+Q.register(type(g))
+match g:
+    case Q(x): pass""",
+    "str.format by a pattern": """
+from abc import ABC
+from dataclasses import dataclass
+@dataclass(match_args=True, slots=True)
+class Q(ABC):
+    format: object
+Q.register(str)
+match '{0.__class__}':
+    case Q(template): x = template(1)""",
+    "a private field of a protocol": """
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol, runtime_checkable
+@runtime_checkable
+@dataclass
+class Q(Protocol):
+    _numerator: int
+Q.register(Fraction)
+match Fraction(1, 2):
+    case Q(x): pass""",
+    "an inherited field": """
+from abc import ABC
+from dataclasses import dataclass
+@dataclass
+class P:
+    gi_code: int
+@dataclass
+class Q(P, ABC):
+    n: int
+g = (i for i in [1])
+Q.register(type(g))
+match g:
+    case Q(x): pass""",
+    # writing by the methods that classes inherit
+    "object.__setattr__ on an object of the library": "import fractions\nx = fractions.Fraction(1)\nobject.__setattr__(x, '_numerator', 5)",
+    "object.__setattr__ on a facade": "import math\nobject.__setattr__(math, 'sin', len)\nx = 1",
+    "a class by object.__setattr__": """
+import random
+x = random.Random(1)
+class R(random.Random): pass
+object.__setattr__(x, '__class__', R)""",
+    "a function's defaults by object.__setattr__": "def g(): pass\nobject.__setattr__(g, '__defaults__', (1,))\nx = 1",
+    "a facade's own __setattr__": "import math\nx = math.__setattr__('sin', len)",
+    "object.__delattr__ on a facade": "import math\nobject.__delattr__(math, 'sin')\nx = 1",
+    "a bound __setattr__": "import fractions\nx = fractions.Fraction(1)\nx.__setattr__('_numerator', 5)",
+    "a metaclass by __class__": "from abc import ABC\nx = ABC.__class__('C', (), {'__match_args__': ('gi_frame',)})",
+    "__class__ by getattr": "x = getattr(1, '__class__')",
+    "a descriptor called by name": "x = property.__get__",
     "a private name of somebody else's class": "import fractions\nx = fractions.Fraction(1)._numerator",
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ import sys
 import types
 from typing import Any, Final
 
-from jigsmith_worker.policy import names, packages, templates
+from jigsmith_worker.policy import classes, names, packages, templates
 from jigsmith_worker.policy.imports import guarded_import
 
 MODULE_NAME: Final = "function"
@@ -42,6 +42,8 @@ def _guarded_getattr(value: Any, name: object, *default: Any) -> Any:
     text = _name_of_attribute(name)
     if wrong := names.why_unreadable_attribute(text):
         raise AttributeError(f"{text} is {wrong} and cannot be read here")
+    if text in {"__setattr__", "__delattr__"}:
+        return _checked_write(getattr(value, text))
     if text in {"format", "format_map"} and (isinstance(value, str) or value is str or _is_str_class(value)):
         return _formatter(value, text)
     if text == "mro" and isinstance(value, type):
@@ -77,6 +79,22 @@ def _format(template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str
     if field := templates.walking_field(template):
         raise ValueError(f"the field {{{field}}} walks into an object: pass the value itself")
     return str.format(template, *args, **kwargs)
+
+
+def _checked_write(write: Any) -> Any:
+    """Return `object.__setattr__` or its like, bound or not, held to what may be written; a method of the user's as it is."""
+    if _is_own_function(getattr(write, "__func__", write)):
+        return write
+    owner = getattr(write, "__self__", None)
+
+    def checked(*arguments: Any) -> None:
+        target, name = arguments[:2] if owner is None else (owner, *arguments[:1])
+        if wrong := names.why_unwritable_attribute(_name_of_attribute(name)):
+            raise AttributeError(f"{name} is {wrong} and cannot be written here")
+        _writable(target)
+        write(*arguments)
+
+    return checked
 
 
 def _guarded_setattr(value: Any, name: object, new: Any) -> None:
@@ -141,7 +159,7 @@ _ORDINARY: Final = """
     abs aiter all any anext ascii bin bool bytearray bytes callable chr classmethod complex dict divmod
     enumerate filter float format frozenset hash hex id int isinstance issubclass iter len list map max min
     next object oct ord pow print property range repr reversed round set slice sorted staticmethod str sum
-    super tuple zip None True False NotImplemented Ellipsis __build_class__ __debug__
+    super tuple zip None True False NotImplemented Ellipsis __debug__
 """.split()
 
 _EXCEPTIONS: Final = tuple(
@@ -155,6 +173,7 @@ _BUILTINS: Final[dict[str, Any]] = {name: getattr(builtins, name) for name in (*
     "delattr": _guarded_delattr,
     "hasattr": _guarded_hasattr,
     "__import__": guarded_import,
+    "__build_class__": classes.build_class,
 }
 
 
@@ -168,5 +187,6 @@ def globals_for(module_name: str) -> dict[str, Any]:
         names.GUARD_WRITE: _writable,
         names.GUARD_CLASS: _own_class,
         names.TYPE: type,
+        names.CLASS_OF: _Type,
         names.OWN_CLASSES: _own_classes,
     }

@@ -5,13 +5,14 @@ Almost half of the standard library's modules lead in a few public steps to sys,
 says is public: its `__all__`, or the names given here where it has none or where the rest is not for strangers.
 """
 
+import difflib
 import functools
 import importlib
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
-from jigsmith_worker.policy import packages
+from jigsmith_worker.policy import classes, packages
 
 STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     # `*`: everything in __all__; `*-x`: without x; `.`: all public names (C modules, which carry nothing along);
@@ -27,6 +28,7 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "collections.abc": "*",
     "contextlib": "closing contextmanager nullcontext suppress",
     "copy": "copy deepcopy Error",
+    "csv": "* -register_dialect -unregister_dialect -get_dialect -list_dialects",
     # asdict and friends only read fields; make_dataclass takes a namespace, which could define any special method
     "dataclasses": "* -make_dataclass",
     "datetime": "* ",
@@ -35,7 +37,10 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "enum": "Enum IntEnum StrEnum Flag IntFlag auto unique verify CONTINUOUS NAMED_FLAGS UNIQUE",
     "fractions": "Fraction",
     # update_wrapper copies and updates attributes of any name; `wraps` is replaced by one with fixed names
-    "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce singledispatch total_ordering wraps",
+    "functools": """
+        cache cached_property cmp_to_key lru_cache partial partialmethod reduce singledispatch singledispatchmethod
+        total_ordering wraps
+    """,
     "hashlib": "md5 sha1 sha224 sha256 sha384 sha512 sha3_224 sha3_256 sha3_384 sha3_512 blake2b blake2s",
     "heapq": "*",
     "html": "escape unescape",
@@ -151,7 +156,38 @@ def _wraps(wrapped: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
     return functools.wraps(wrapped)
 
 
-_REPLACED: Final[Mapping[str, Any]] = {"functools.wraps": _wraps}
+_REPLACED: Final[Mapping[str, Any]] = {"functools.wraps": _wraps, "dataclasses.dataclass": classes.dataclass}
+
+_ADVICE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("os", "pathlib", "shutil", "glob", "tempfile", "subprocess"),
+        "there are no files and programs here: take the data as an argument and return the result",
+    ),
+    **dict.fromkeys(
+        ("requests", "urllib", "urllib.request", "http", "http.client", "socket", "httpx", "aiohttp", "ssl"),
+        "there is no network here: take the data as an argument",
+    ),
+    **dict.fromkeys(
+        ("asyncio", "threading", "multiprocessing", "concurrent", "concurrent.futures", "queue", "signal"),
+        "a call runs alone: write a plain function",
+    ),
+    **dict.fromkeys(("pickle", "marshal", "shelve", "dill"), "use json"),
+    **dict.fromkeys(("ast", "inspect", "importlib", "builtins", "code", "gc", "ctypes"), "do without looking at code"),
+    **dict.fromkeys(("numpy", "pandas", "sympy"), "ask for the profile that has this package, such as scientific"),
+    "logging": "use print: what is printed comes back with the answer",
+    "argparse": "declare parameters: arguments come with the call",
+    "locale": "use format specifications such as {:,}",
+    "sqlite3": "use dict and list",
+}
+
+
+def advice(name: str) -> str:
+    """Return what to do in place of importing a module that is not listed."""
+    if name in _ADVICE:
+        return _ADVICE[name]
+    close = difflib.get_close_matches(name, _allowed, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}write what you need of it; modules that can be imported: {', '.join(sorted(_allowed))}"
 
 
 def guarded_import(

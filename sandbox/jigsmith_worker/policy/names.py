@@ -10,6 +10,7 @@ GUARD_ATTRIBUTE: Final = "_getattr_"
 GUARD_WRITE: Final = "_write_"
 GUARD_CLASS: Final = "_own_class_"
 TYPE: Final = "_type_"
+CLASS_OF: Final = "_class_of_"
 OWN_CLASSES: Final = "_own_classes_"
 
 DEFINABLE_DUNDERS: Final = frozenset(
@@ -23,14 +24,20 @@ DEFINABLE_DUNDERS: Final = frozenset(
     setattr delattr
 """.split()
 )
-"""Special methods that a class may define and call. Not `__getattribute__`, `__del__`, `__reduce*__`, `__prepare__`."""
+"""Special methods that a class may define and call. Not `__getattribute__`, `__reduce*__`, `__prepare__`."""
+
+ONLY_DEFINABLE_DUNDERS: Final = frozenset({"__get__", "__set__", "__delete__", "__del__"})
+"""Special methods that a class may define, but nobody calls by name."""
 
 READABLE_DUNDERS: Final = DEFINABLE_DUNDERS | {"__name__", "__qualname__", "__doc__"}
+WRITABLE_DUNDERS: Final = frozenset({"__name__", "__qualname__", "__doc__"})
 BINDABLE_DUNDERS: Final = frozenset({"__slots__", "__all__", "__doc__", "__version__", "__author__"})
 NAMEDTUPLE_ATTRIBUTES: Final = frozenset({"_asdict", "_fields", "_field_defaults", "_make", "_replace"})
 
-SENSITIVE_ATTRIBUTES: Final = frozenset({"format", "format_map", "mro", "obj"}) | packages.DOORS
-"""Public names that are checked when they are read, because what they give depends on the object."""
+SENSITIVE_ATTRIBUTES: Final = (
+    frozenset({"format", "format_map", "mro", "obj", "__setattr__", "__delattr__"}) | packages.DOORS
+)
+"""Names that are checked when they are read, because what they give depends on the object."""
 
 
 _CYTHON_ATTRIBUTES: Final = frozenset({"func_code", "func_globals", "func_closure", "func_defaults", "func_dict"})
@@ -71,9 +78,14 @@ def why_unreadable_attribute(name: str) -> str | None:
 
 def why_unwritable_attribute(name: str) -> str | None:
     """Return what is wrong with writing an attribute of that name on any object, or None."""
-    if is_dunder(name) and name != "__doc__":
+    if is_dunder(name) and name not in WRITABLE_DUNDERS:
         return "a special attribute"
     return why_unreadable_attribute(name)
+
+
+def is_plain(name: str) -> bool:
+    """Return whether an attribute of that name may be read from any object without a guard."""
+    return not (name.startswith("_") or name in SENSITIVE_ATTRIBUTES or why_unreadable_attribute(name))
 
 
 def is_private(name: str) -> bool:

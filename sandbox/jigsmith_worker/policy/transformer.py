@@ -58,10 +58,14 @@ class PolicyTransformer(RestrictingNodeTransformer):
         """Note what RestrictedPython itself refuses."""
         self.refuse(node, info[:200], "write it with plain statements and expressions")
 
+    def _names_a_method(self, name: str) -> bool:
+        """Return whether a special name is that of a method of the class around it, as in `__radd__ = __add__`."""
+        return bool(self._classes) and name in names.DEFINABLE_DUNDERS
+
     def _bind(self, node: ast.AST, name: str | None) -> None:
         if name:
             self._bound.add(name)
-        if name and (wrong := names.why_unbindable(name)):
+        if name and (wrong := names.why_unbindable(name)) and not self._names_a_method(name):
             self.refuse(node, f"{wrong}: {name}", "choose another name")
 
     # --- names
@@ -72,7 +76,9 @@ class PolicyTransformer(RestrictingNodeTransformer):
             if node.id in _FORBIDDEN_BUILTINS:
                 self._missing_builtins.append(node)
             elif names.is_guard_shaped(node.id) or (
-                names.is_dunder(node.id) and node.id not in {"__name__", "__doc__"}
+                names.is_dunder(node.id)
+                and node.id not in {"__name__", "__doc__"}
+                and not self._names_a_method(node.id)
             ):
                 self.refuse(node, f"a special name: {node.id}", "use public names")
         else:
@@ -119,6 +125,8 @@ class PolicyTransformer(RestrictingNodeTransformer):
         """Read public attributes plainly, others through the guard; write only where the guard lets it."""
         node = self.node_contents_visit(node)
         load = isinstance(node.ctx, ast.Load)
+        if load and node.attr == "__class__":  # what most people write for type(x)
+            return self._guarded(names.CLASS_OF, node.value)
         wrong = names.why_unreadable_attribute(node.attr) if load else names.why_unwritable_attribute(node.attr)
         if wrong:
             self.refuse(node, f"{wrong}: {node.attr}", self._attribute_advice(node.attr))
@@ -147,7 +155,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
 
     @staticmethod
     def _attribute_advice(name: str) -> str:
-        return {"__class__": "use type(x)", "__dict__": "name the attributes"}.get(name, "use public attributes")
+        return {"__dict__": "name the attributes"}.get(name, "use public attributes")
 
     def _mangled(self, name: str) -> str:
         """Return the name that the compiler would make of a private one: it does not look into a guard's argument."""
@@ -211,9 +219,12 @@ class PolicyTransformer(RestrictingNodeTransformer):
         return self.node_contents_visit(node)
 
     def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
-        """Check the attributes that a class pattern reads; it cannot be guarded, so only plain public ones pass."""
+        """Check the attributes that a class pattern names; it cannot be guarded, so only plain public ones pass.
+
+        What a pattern reads by position is the class's affair: see `classes`.
+        """
         for name in node.kwd_attrs:
-            if name.startswith("_") or name in names.SENSITIVE_ATTRIBUTES or names.why_unreadable_attribute(name):
+            if not names.is_plain(name):
                 self.refuse(node, f"a pattern that reads the attribute {name}", "match on public attributes")
         return self.node_contents_visit(node)
 
@@ -221,7 +232,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Allow functions; special ones only as methods of the definable kind."""
-        definable = bool(self._classes) and node.name in names.DEFINABLE_DUNDERS
+        definable = bool(self._classes) and node.name in names.DEFINABLE_DUNDERS | names.ONLY_DEFINABLE_DUNDERS
         if not definable:
             self._bind(node, node.name)
         # Inside a method, a nested function still belongs to the class as far as mangling goes.
@@ -265,7 +276,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
 
     def _check_module(self, node: ast.AST, name: str) -> None:
         if name not in imports.allowed():
-            self.refuse(node, f"the import of {name}", f"use one of: {', '.join(sorted(imports.allowed()))}")
+            self.refuse(node, f"the import of {name}", imports.advice(name))
 
     # --- constructs with an advice of their own
 
