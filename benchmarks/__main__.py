@@ -58,6 +58,7 @@ class Benchmark:
         for one in runtimes:
             self._say(f"overload: {one.name}")
             await self._overload(one, echo)
+            await asyncio.sleep(_SETTLE_S)  # until the last children are gone
             self._memory(one)
 
     async def _round(self, echo: Echo, runtimes: list[Runtime]) -> None:

@@ -66,8 +66,10 @@ def echo_server() -> Iterator[Process]:
     command = [sys.executable, "-m", "benchmarks.echo_server"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield Process(f"127.0.0.1:{int(process.stdout.readline())}", process.pid)
-        process.terminate()
+        try:
+            yield Process(f"127.0.0.1:{int(process.stdout.readline())}", process.pid)
+        finally:
+            process.terminate()
 
 
 @contextlib.contextmanager
