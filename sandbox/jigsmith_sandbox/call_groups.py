@@ -112,7 +112,10 @@ class CallGroup:
     def _count_kills(self) -> int:
         if self._events < 0:
             return 0
-        counted = _KILLS.search(os.pread(self._events, 256, 0))
+        try:
+            counted = _KILLS.search(os.pread(self._events, 256, 0))
+        except OSError:  # it was removed: the sandbox is being closed
+            return 0
         return int(counted[1]) if counted else 0
 
     def begin(self, memory_bytes: int, temp_bytes: int, processes: int) -> None:
@@ -127,7 +130,10 @@ class CallGroup:
 
     def peak_bytes(self) -> int:
         """Return the most that all processes together used at one moment since `begin`; 0 if this kernel does not say."""
-        return int(os.pread(self._peak, 32, 0)) if self._peak is not None else 0
+        try:
+            return int(os.pread(self._peak, 32, 0)) if self._peak is not None else 0
+        except OSError:  # it was removed: the sandbox is being closed
+            return 0
 
     def hear(self) -> None:
         """Empty the alarm."""

@@ -235,7 +235,11 @@ class Sandbox:
 
     async def _exchange(self, frame: bytes, bounds: Bounds, temp: tuple[int, int]) -> Finished:
         child = await self._take(temp)
-        finished = child.exchange(frame, bounds)
+        try:
+            finished = child.exchange(frame, bounds)
+        except OSError as error:
+            self.lose(f"the limits of a call could not be set: {error}")
+            raise SandboxUnavailableError(f"the sandbox was lost: {error}") from None
         if 2 * len(self._idle.get(self._spare_temp, ())) < self._spares:
             self._refill()
         try:

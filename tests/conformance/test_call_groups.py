@@ -153,3 +153,18 @@ async def test_a_group_that_cannot_be_entered_costs_the_sandbox(monkeypatch: pyt
             assert outcome.kind is OutcomeKind.RETURNED
         assert sandbox.lost
         os.close(nowhere)
+
+
+async def test_a_limit_that_cannot_be_set_costs_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call never runs under the limits of another: the next sandbox has it."""
+    async with Pool(await working_backend("bubblewrap"), owner=OWNER) as pool:
+        _skip_without_groups(pool)
+        (sandbox,) = pool.sandboxes
+
+        def fail(group: call_groups.CallGroup, memory_bytes: int, temp_bytes: int, processes: int) -> None:
+            monkeypatch.undo()
+            raise OSError(19, "No such device")
+
+        monkeypatch.setattr(call_groups.CallGroup, "begin", fail)
+        assert (await pool.run(call("def f():\n return 1"))).result_json == "1"
+        assert sandbox.lost
