@@ -10,6 +10,8 @@ def edit_one_byte(audit: Path, copy: Path) -> int:
     """Copy the log and turn the CPU time of a finished call into another number; return the entry's index."""
     shutil.copytree(audit, copy)
     bundle = tiles.bundle_path(copy, 0)
+    if not bundle.exists():  # not full yet
+        bundle = copy / tiles.TAIL
     entries = tiles.unpack(bundle.read_bytes())
     finished = [index for index, entry in enumerate(entries) if b'"kind":"call.finished"' in entry]
     index = finished[len(finished) // 2]

@@ -195,7 +195,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
 
 async def _close_interrupted(log: AuditLog, entries: EntryWriter, repeats: Repeats) -> None:
     """Give every call that a crash cut off its terminal entry, and its answer if it had a request id."""
-    calls = log.open_calls()
+    calls = log.interrupted_calls()
     await asyncio.gather(
         *(
             log.append(

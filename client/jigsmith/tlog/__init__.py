@@ -1,10 +1,8 @@
-"""Transparency-log arithmetic: Merkle trees (RFC 6962), signed notes and tiles (C2SP). Pure functions, no network."""
+"""Transparency-log arithmetic: Merkle trees (RFC 6962), signed notes, tiles and proofs (C2SP). Pure functions, no network."""
 
 from jigsmith.tlog.merkle import (
     EMPTY_ROOT,
-    Tree,
-    consistency_proof,
-    inclusion_proof,
+    ProofError,
     leaf_hash,
     node_hash,
     root_from_consistency,
@@ -12,16 +10,20 @@ from jigsmith.tlog.merkle import (
     tree_root,
 )
 from jigsmith.tlog.note import Checkpoint, NoteError, NoteSigner, NoteVerifier
+from jigsmith.tlog.proof import InclusionProof
+from jigsmith.tlog.tiled import GrowingTree, Tile, TiledTree
 
 __all__ = [
     "EMPTY_ROOT",
     "Checkpoint",
+    "GrowingTree",
+    "InclusionProof",
     "NoteError",
     "NoteSigner",
     "NoteVerifier",
-    "Tree",
-    "consistency_proof",
-    "inclusion_proof",
+    "ProofError",
+    "Tile",
+    "TiledTree",
     "leaf_hash",
     "node_hash",
     "root_from_consistency",

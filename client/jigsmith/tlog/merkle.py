@@ -1,7 +1,6 @@
 """Merkle tree hashing and proofs, as in RFC 6962, section 2.1, and RFC 9162, section 2.1.
 
-A tree of n leaves is a row of complete subtrees, one per set bit of n, largest first. `Tree` keeps only their roots, which is
-all that appending needs. Proofs are computed from the leaf hashes.
+How proofs are checked, and the hashing below them; `tiled` makes trees and proofs.
 """
 
 import hashlib
@@ -25,72 +24,20 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-class Tree:
-    """A growing tree that remembers its complete subtrees only: O(log n) memory, O(1) amortised per leaf."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._subtrees: list[bytes] = []  # roots of complete subtrees, largest first
-
-    def append(self, leaf: bytes) -> None:
-        """Add a leaf hash (32 bytes)."""
-        self._subtrees.append(leaf)
-        size = self.size
-        while size & 1:
-            right = self._subtrees.pop()
-            self._subtrees[-1] = node_hash(self._subtrees[-1], right)
-            size >>= 1
-        self.size += 1
-
-    def root(self) -> bytes:
-        """Return the root hash (32 bytes)."""
-        if not self._subtrees:
-            return EMPTY_ROOT
-        result = self._subtrees[-1]
-        for left in reversed(self._subtrees[:-1]):
-            result = node_hash(left, result)
-        return result
-
-
 def tree_root(leaves: Sequence[bytes]) -> bytes:
-    """Return the root over leaf hashes."""
-    tree = Tree()
-    for leaf in leaves:
-        tree.append(leaf)
-    return tree.root()
+    """Return MTH over leaf hashes: RFC 6962, section 2.1.
 
-
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Return PATH(index, leaves): RFC 6962, section 2.1.1. Raises ProofError if the index is outside of the tree."""
-    if not 0 <= index < len(leaves):
-        raise ProofError(f"index {index} is outside of a tree of {len(leaves)}")
-    if len(leaves) == 1:
-        return []
-    split = _split(len(leaves))
-    if index < split:
-        return [*inclusion_proof(leaves[:split], index), tree_root(leaves[split:])]
-    return [*inclusion_proof(leaves[split:], index - split), tree_root(leaves[:split])]
-
-
-def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
-    """Return PROOF(old_size, leaves): RFC 6962, section 2.1.2. Empty if one of the sizes is 0 or both are equal."""
-    if not 0 <= old_size <= len(leaves):
-        raise ProofError(f"{old_size} is not a size of a tree that now has {len(leaves)}")
-    return _subproof(leaves, old_size, whole=True) if 0 < old_size < len(leaves) else []
-
-
-def _subproof(leaves: Sequence[bytes], old_size: int, *, whole: bool) -> list[bytes]:
-    if old_size == len(leaves):
-        return [] if whole else [tree_root(leaves)]
-    split = _split(len(leaves))
-    if old_size <= split:
-        return [*_subproof(leaves[:split], old_size, whole=whole), tree_root(leaves[split:])]
-    return [*_subproof(leaves[split:], old_size - split, whole=False), tree_root(leaves[:split])]
-
-
-def _split(size: int) -> int:
-    """Return the largest power of two below the size (size > 1)."""
-    return 1 << ((size - 1).bit_length() - 1)
+    Pairs are hashed level by level; one that is left over moves up as it is, which is the splitting of the RFC.
+    """
+    row = list(leaves)
+    if not row:
+        return EMPTY_ROOT
+    while len(row) > 1:
+        odd = row.pop() if len(row) & 1 else None
+        row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)]
+        if odd is not None:
+            row.append(odd)
+    return row[0]
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:

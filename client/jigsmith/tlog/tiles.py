@@ -1,8 +1,10 @@
-"""Where a log keeps what: the layout of c2sp.org/tlog-tiles, as far as a log on its own disk needs it.
+"""Where a log keeps what: the layout of c2sp.org/tlog-tiles.
 
-`tile/entries/N` holds up to 256 entries, each after a big-endian 16-bit length; `tile/0/N` the leaf hashes of the same
-entries, 32 bytes each. The last file of either kind is unfinished and grows in place; readers over HTTP would see it as
-`N.p/WIDTH`, which is its first WIDTH entries. Higher tiles follow from these and are not stored.
+`tile/entries/N` holds 256 entries, each after a big-endian 16-bit length; `tile/L/N` holds 256 hashes of 32 bytes: on level 0
+those of the entries, on each level above the roots of the tiles below. What is not full yet stands as `N.p/WIDTH`, once for
+each checkpoint that was given out, until the full one takes its place.
+
+One file is the writer's own: `tail`, the entries of the unfinished bundle, which grows and becomes `tile/entries/N`.
 """
 
 import struct
@@ -16,6 +18,7 @@ ENTRY_BYTES_MAX: Final = 65_535
 LENGTH: Final = struct.Struct("!H")
 
 CHECKPOINT: Final = "checkpoint"
+TAIL: Final = "tail"
 
 
 class BundleError(ValueError):
@@ -35,14 +38,40 @@ def _numbered(number: int) -> str:
     return "/".join(reversed(groups))
 
 
-def bundle_path(log: Path, number: int) -> Path:
-    """Return the path of the n-th entry bundle."""
-    return log / "tile" / "entries" / _numbered(number)
+def _placed(log: Path, kind: str, number: int, width: int) -> Path:
+    path = log / "tile" / kind / _numbered(number)
+    return path if width == WIDTH else partials(path) / str(width)
 
 
-def hashes_path(log: Path, number: int) -> Path:
-    """Return the path of the n-th level-0 tile."""
-    return log / "tile" / "0" / _numbered(number)
+def partials(path: Path) -> Path:
+    """Return the folder of what a full bundle or tile was before it was full."""
+    return path.with_name(f"{path.name}.p")
+
+
+def bundle_path(log: Path, number: int, width: int = WIDTH) -> Path:
+    """Return the path of the n-th entry bundle, or of its first `width` entries."""
+    return _placed(log, "entries", number, width)
+
+
+def hashes_path(log: Path, level: int, number: int, width: int = WIDTH) -> Path:
+    """Return the path of the n-th tile of a level, or of its first `width` hashes."""
+    return _placed(log, str(level), number, width)
+
+
+def edge(size: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (level, number, width) of each unfinished tile of a tree of that size: c2sp.org/tlog-tiles, "Partial Tiles"."""
+    level = 0
+    while size:
+        number, width = divmod(size, WIDTH)
+        if width:
+            yield level, number, width
+        level, size = level + 1, number
+
+
+def bundles(size: int) -> Iterator[tuple[int, int]]:
+    """Yield (number, how many entries it holds) for a log of that size."""
+    for number in range(-(-size // WIDTH)):
+        yield number, min(WIDTH, size - number * WIDTH)
 
 
 def pack(entry: bytes) -> bytes:
@@ -67,7 +96,7 @@ def unpack(data: bytes) -> list[bytes]:
     return entries
 
 
-def bundle_numbers(size: int) -> Iterator[tuple[int, int]]:
-    """Yield (number, how many entries it holds) for a log of that size."""
-    for number in range(-(-size // WIDTH)):
-        yield number, min(WIDTH, size - number * WIDTH)
+def hashes(data: bytes) -> list[bytes]:
+    """Return the hashes of a tile; an unfinished last one is left out."""
+    whole = len(data) - len(data) % HASH_BYTES
+    return [data[start : start + HASH_BYTES] for start in range(0, whole, HASH_BYTES)]

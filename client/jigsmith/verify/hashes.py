@@ -1,13 +1,14 @@
 """The verifier's walk over a log's files: every entry is hashed, compared with what is stored, and led up to the signed root.
 
-Entries and stored hashes are compared to name the place; what decides is the root. A log in use may be verified: entries
-behind the checkpoint are counted only.
+Entries and stored hashes are compared to name the place; what decides is the root. Every file that readers of the log may be
+given is looked at: bundles, tiles of all levels, and what they were before they were full. A log in use may be verified:
+entries behind the checkpoint are counted only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from jigsmith.tlog import Checkpoint, NoteError, NoteVerifier, Tree, leaf_hash, tiles
+from jigsmith.tlog import Checkpoint, GrowingTree, NoteError, NoteVerifier, Tile, leaf_hash, tiles
 from jigsmith.verify.report import BadEntry, Fault, Report
 from jigsmith.verify.story import BadEntryError, Story
 
@@ -23,7 +24,7 @@ def verify_log(directory: Path, key: NoteVerifier, progress: Progress | None = N
     signed: Checkpoint | None = None
     bad: BadEntry | None = None
     try:
-        signed = _checkpoint(directory, key)
+        signed = read_checkpoint(directory, key)
         _walk(directory, signed, story, progress)
     except BadEntryError as error:
         bad = error.bad
@@ -40,7 +41,8 @@ def verify_log(directory: Path, key: NoteVerifier, progress: Progress | None = N
     )
 
 
-def _checkpoint(directory: Path, key: NoteVerifier) -> Checkpoint:
+def read_checkpoint(directory: Path, key: NoteVerifier) -> Checkpoint:
+    """Return what the log in a folder states about itself. Raises BadEntryError."""
     path = directory / tiles.CHECKPOINT
     try:
         # Bytes: reading as text would take other line endings for newlines.
@@ -56,57 +58,125 @@ def _checkpoint(directory: Path, key: NoteVerifier) -> Checkpoint:
     return signed
 
 
+def read_entries(directory: Path, size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the first `size` entries with their indexes, unverified; ends early where one is missing."""
+    for number, count in tiles.bundles(size):
+        entries = _entries(directory, number, count)[:count]
+        yield from enumerate(entries, number * tiles.WIDTH)
+        if len(entries) < count:
+            return
+
+
 def _walk(directory: Path, signed: Checkpoint, story: Story, progress: Progress | None) -> None:
     """Read each bundle once, oldest first. Raises BadEntryError for the first entry that does not fit."""
-    tree = Tree()
-    for number, count in tiles.bundle_numbers(signed.size):
+    tree = GrowingTree()
+    for number, count in tiles.bundles(signed.size):
         first = number * tiles.WIDTH
-        entries = _entries(directory, number)
-        stored = _stored_hashes(directory, number)
-        for index, data in enumerate(entries[:count], first):
-            leaf = leaf_hash(data)
-            if stored[index - first : index - first + 1] != [leaf]:
-                how = _how([leaf_hash(one) for one in entries], stored, index - first)
+        entries = _entries(directory, number, count)
+        leaves = [leaf_hash(data) for data in entries]
+        stored = _stored(directory, 0, number, count)
+        for offset in range(min(count, len(entries))):
+            index = first + offset
+            if stored and stored[offset : offset + 1] != leaves[offset : offset + 1]:
+                how = _how(leaves, stored, offset)
                 raise BadEntryError(index, Fault.ALTERED, f"entry {index} is not the one that was logged: {how}")
-            tree.append(leaf)
-            story.read(index, data)
+            tree.append(leaves[offset])
+            story.read(index, entries[offset])
         if len(entries) < count:
             index = first + len(entries)
             what = f"entry {index} is missing or cut off; {signed.size} entries were signed"
             raise BadEntryError(index, Fault.TRUNCATED, what)
-        if len(entries) > tiles.WIDTH:
-            index = first + tiles.WIDTH
+        if len(entries) > count or len(stored) > count:
+            index = first + count
             raise BadEntryError(index, Fault.ALTERED, f"something was added between entries {index - 1} and {index}")
+        if not stored:
+            raise BadEntryError(
+                None, Fault.TILE, f"the hashes of the entries from {first} to {first + count - 1} are missing"
+            )
+        _check_upper(directory, tree.full)
+        tree.forget_full()
         if progress:
             progress(first + count, signed.size)
     if tree.root() != signed.root:
         what = f"entries and leaf hashes fit each other, but not the signed root of {signed.size} entries: both were rewritten"
         raise BadEntryError(None, Fault.ROOT, what)
+    _check_upper(directory, tree.edge())
+    _check_partials(directory, tree.edge())
 
 
-def _entries(directory: Path, number: int) -> list[bytes]:
+def _check_upper(directory: Path, computed: Sequence[Tile]) -> None:
+    """Compare tiles above the leaves with what follows from those below. Raises BadEntryError."""
+    for tile in computed:
+        if tile.level and _stored(directory, tile.level, tile.number, len(tile.hashes)) != list(tile.hashes):
+            what = f"tile {tile.number} of level {tile.level} does not follow from the entries below it"
+            raise BadEntryError(None, Fault.TILE, what)
+
+
+def _check_partials(directory: Path, edge: Sequence[Tile]) -> None:
+    """Check that what unfinished tiles were at earlier checkpoints is how they begin now. Raises BadEntryError."""
+    for tile in edge:
+        whole = b"".join(tile.hashes)
+        for width, data in _partials(tiles.hashes_path(directory, tile.level, tile.number)):
+            if data != whole[: width * tiles.HASH_BYTES] and width <= len(tile.hashes):
+                what = f"tile {tile.number} of level {tile.level}, as it was with {width} hashes, does not fit what it became"
+                raise BadEntryError(None, Fault.TILE, what)
+        for width, data in _partials(tiles.bundle_path(directory, tile.number)) if tile.level == 0 else ():
+            leaves = tuple(map(leaf_hash, _unpacked(data)))
+            if leaves != tile.hashes[:width] and width <= len(tile.hashes):
+                what = f"bundle {tile.number}, as it was with {width} entries, does not fit what it became"
+                raise BadEntryError(None, Fault.TILE, what)
+
+
+def _partials(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (width, contents) of what a bundle or tile was before it was full."""
+    folder = tiles.partials(path)
+    for one in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if one.name.isascii() and one.name.isdecimal():
+            yield int(one.name), _bytes(one)
+
+
+def _entries(directory: Path, number: int, count: int) -> list[bytes]:
+    """Return a bundle's entries, as many as the checkpoint speaks of, from wherever they stand just now."""
+    full, tail = tiles.bundle_path(directory, number), directory / tiles.TAIL
+    if count == tiles.WIDTH:
+        return _unpacked(_bytes(full))
+    data = _bytes(tail) if tail.exists() else _bytes(tiles.bundle_path(directory, number, count))
+    if full.exists():  # looked at last: the tail may just have become it
+        data = _bytes(full)
+    return _unpacked(data)[:count]
+
+
+def _stored(directory: Path, level: int, number: int, count: int) -> list[bytes]:
+    """Return the stored hashes of a tile that should have `count`."""
+    path = tiles.hashes_path(directory, level, number, count)
+    if path.exists():
+        return tiles.hashes(_bytes(path))
+    return tiles.hashes(_bytes(tiles.hashes_path(directory, level, number)))[:count]
+
+
+def _unpacked(data: bytes) -> list[bytes]:
     try:
-        return tiles.unpack(tiles.bundle_path(directory, number).read_bytes())
-    except FileNotFoundError:
-        return []
+        return tiles.unpack(data)
     except tiles.BundleError as torn:
         # A torn tail behind the checkpoint is a write in progress; within it, the caller names the missing entry.
         return torn.entries
 
 
-def _stored_hashes(directory: Path, number: int) -> list[bytes]:
-    path = tiles.hashes_path(directory, number)
-    data = path.read_bytes() if path.is_file() else b""
-    return [data[start : start + tiles.HASH_BYTES] for start in range(0, len(data), tiles.HASH_BYTES)]
+def _bytes(path: Path) -> bytes:
+    """Return a file's bytes; none if it is missing, which is found out by what it lacks."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _unsigned(directory: Path, size: int) -> int:
     """Count the whole entries behind the first `size`."""
     number, used = divmod(size, tiles.WIDTH)
     total = -used
-    while found := len(_entries(directory, number)):
-        total, number = total + found, number + 1
-    return max(0, total)
+    while tiles.bundle_path(directory, number).exists():
+        total, number = total + len(_unpacked(_bytes(tiles.bundle_path(directory, number)))), number + 1
+    return max(0, total + len(_unpacked(_bytes(directory / tiles.TAIL))))
 
 
 def _how(leaves: list[bytes], stored: list[bytes], place: int) -> str:

@@ -15,6 +15,8 @@ class Fault(Enum):
     """An entry is not the one that was logged: edited, deleted, inserted or moved."""
     ROOT = "root"
     """Entries and stored hashes agree with each other, but not with what was signed."""
+    TILE = "tile"
+    """A tile of the tree's upper levels, or what a tile was at an earlier checkpoint, does not follow from the entries."""
     MALFORMED = "malformed"
     """An entry is not canonical JSON, or lacks what its kind must have."""
     PAIRING = "pairing"

@@ -50,14 +50,14 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         """Return the proof that an entry is in the log."""
         await self._log.signed()
         try:
-            size, hashes, note = self._log.inclusion_proof(request.index)
+            size, proof = await asyncio.to_thread(self._log.inclusion_proof, request.index)
         except IndexError:
             raise NotFoundError(f"audit entry {request.index}") from None
         return audit_pb2.InclusionProof(
             index=request.index,
             tree_size=size,
-            hashes=hashes,
-            checkpoint=audit_pb2.Checkpoint(note=note),
+            hashes=proof.hashes,
+            checkpoint=audit_pb2.Checkpoint(note=proof.note),
         )
 
     def _page(self, start: int, limit: int, invocation: str) -> tuple[list[audit_pb2.AuditEntry], int | None]:

@@ -1,15 +1,18 @@
 """The audit log's writer and the verifier, on real files: what tampering and crashes do to them."""
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from jigsmith.tlog import Checkpoint, NoteVerifier, leaf_hash, root_from_inclusion, tiles
+from jigsmith.tlog import InclusionProof, NoteVerifier, leaf_hash, tiles
 from jigsmith.verify import Fault, verify_log
 from jigsmith_runtime.audit import AuditLog, LogCorruptError, load_or_create_signer
 from jigsmith_runtime.audit.entries import EntryWriter
@@ -73,19 +76,29 @@ class Log:
             policy="restricted",
         )
 
+    def other(self, number: int):
+        """Return an entry that is about no call."""
+        return self.entries.function_set_created(PRINCIPAL, function_set=f"functionSets/s{number}")
+
     def verify(self):
         """Run the stand-alone verifier."""
         return verify_log(self.directory, NoteVerifier.parse(str(self.signer.verifier)))
 
     def rewrite(self, change: Callable[[list[bytes]], list[bytes]], number: int = 0) -> None:
         """Change a bundle's entries behind the runtime's back."""
-        path = tiles.bundle_path(self.directory, number)
+        path = self.bundle(number)
         path.write_bytes(b"".join(map(tiles.pack, change(tiles.unpack(path.read_bytes())))))
+
+    def bundle(self, number: int) -> Path:
+        """Return where a bundle's entries stand."""
+        full = tiles.bundle_path(self.directory, number)
+        return full if full.exists() else self.directory / tiles.TAIL
 
     def rehash(self, number: int = 0) -> None:
         """Rewrite the stored hashes to fit, as a cunning forger would."""
-        entries = tiles.unpack(tiles.bundle_path(self.directory, number).read_bytes())
-        tiles.hashes_path(self.directory, number).write_bytes(b"".join(map(leaf_hash, entries)))
+        entries = tiles.unpack(self.bundle(number).read_bytes())
+        hashes = b"".join(map(leaf_hash, entries))
+        tiles.hashes_path(self.directory, 0, number, len(entries)).write_bytes(hashes)
 
 
 @pytest.fixture
@@ -112,11 +125,10 @@ async def test_appends_from_many_tasks_share_commits_and_keep_their_places(log: 
         assert (index, json.loads(data)["n"]) == (receipt.index, n)
         assert leaf_hash(data) == receipt.leaf_hash
     await opened.signed()
-    size, proof, note = opened.inclusion_proof(700)
+    size, proof = opened.inclusion_proof(700)
     ((_, data),) = opened.read(700, 1)
-    signed = Checkpoint.parse(log.signer.verifier.open(note))
+    signed = InclusionProof.parse(proof.text()).verify(leaf_hash(data), log.signer.verifier)
     assert signed.size == size == 1_000
-    assert root_from_inclusion(leaf_hash(data), 700, size, proof) == signed.root
     await opened.close()
 
 
@@ -199,7 +211,7 @@ async def test_a_log_rolled_back_to_an_earlier_state_is_not_reopened_with_a_late
 async def test_a_torn_tail_is_dropped_and_the_log_goes_on(log: Log, cut: int) -> None:
     """A write cut off by a crash was never acknowledged."""
     await log.fill(5)
-    with tiles.bundle_path(log.directory, 0).open("ab") as file:
+    with (log.directory / tiles.TAIL).open("ab") as file:
         file.write(tiles.pack(b'{"kind":"never acknowledged, and long enough to be cut"}')[:cut])
     await log.fill(5)
     report = log.verify()
@@ -210,7 +222,7 @@ async def test_a_torn_tail_is_dropped_and_the_log_goes_on(log: Log, cut: int) ->
 async def test_leaf_hashes_lost_in_a_crash_are_made_again(log: Log) -> None:
     """They follow from the entries, which are what was made durable."""
     await log.fill(5)
-    tiles.hashes_path(log.directory, 0).unlink()
+    shutil.rmtree(log.directory / "tile")
     opened = await log.open()
     await opened.close()
     assert log.verify().ok
@@ -227,7 +239,7 @@ async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
     await opened.close()
     assert log.verify().open == 1
     opened = await log.open()
-    (left,) = opened.open_calls()
+    (left,) = opened.interrupted_calls()
     assert (left.index, left.invocation, left.principal) == (receipt.index, f"invocations/{2:032x}", PRINCIPAL)
     await opened.append(
         log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", memory_scope="call")
@@ -296,3 +308,112 @@ async def test_an_entry_that_is_too_long_harms_nobody(log: Log) -> None:
         await opened.append({"kind": "x", "text": "y" * 70_000})
     assert (await opened.append({"kind": "x"})).index == 0
     await opened.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a file system of 8 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+async def test_on_a_full_disk_what_has_begun_is_ended_and_nothing_begins(small_disk: Path) -> None:
+    """The reserve takes the last entries; once there is room the log goes on, and the whole of it verifies."""
+    log = Log(small_disk)
+    opened = await log.open()
+    begun = [(await opened.append(log.accepted(number))).index for number in range(300)]
+    (small_disk / "ballast").write_bytes(b"")
+    with (small_disk / "ballast").open("ab", buffering=0) as ballast, contextlib.suppress(OSError):
+        while True:
+            ballast.write(b"\0" * 4_096)
+    refusals = []
+    for number in range(1_000, 1_400):
+        try:
+            begun.append((await opened.append(log.accepted(number))).index)
+        except AuditUnavailableError as error:
+            refusals.append(str(error))
+    assert refusals
+    assert all("full" in one for one in refusals)
+    assert opened.failed is None
+    numbers = [json.loads(data)["invocation"] for _, data in opened.read(0, opened.size)]
+    for index in begun:
+        await opened.append(
+            log.entries.call_finished(PRINCIPAL, invocation=numbers[index], accepted_index=index, outcome="OK")
+        )
+    (small_disk / "ballast").unlink()
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(AuditUnavailableError):
+                receipt = await opened.append(log.accepted(9_999))
+                break
+            await asyncio.sleep(0.1)
+    await opened.append(
+        log.entries.call_finished(
+            PRINCIPAL, invocation=f"invocations/{9_999:032x}", accepted_index=receipt.index, outcome="OK"
+        )
+    )
+    await opened.close()
+    report = log.verify()
+    assert report.ok, report.first_bad
+    assert (report.open, report.finished) == (0, len(begun) + 1)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_write_that_hangs_fails_the_log(log: Log, alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the write deadline the caller is told, and nothing is taken any more, even if the disk comes back."""
+    opened = await log.open()
+    await opened.append(log.other(0))
+    real = os.fdatasync
+    monkeypatch.setattr("jigsmith_runtime.audit.log.WRITE_DEADLINE_S", 0.2)
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (time.sleep(0.5), real(descriptor)))
+    with pytest.raises(AuditUnavailableError, match="took longer"):
+        await opened.append(log.other(1), alone=alone)
+    monkeypatch.setattr(os, "fdatasync", real)
+    with pytest.raises(AuditUnavailableError):
+        await opened.append({"kind": "after"})
+    assert opened.failed
+    await opened.close()
+    assert log.verify().ok
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 512, 513, 700])
+async def test_the_files_are_those_of_the_tiled_log_specification(log: Log, size: int) -> None:
+    """Bundles and tiles of every level, full and partial, and no other, as c2sp.org/tlog-tiles counts them."""
+    opened = await log.open()
+    await asyncio.gather(*(opened.append(log.other(n)) for n in range(size)))
+    await opened.close()
+    (log.directory / tiles.TAIL).unlink()  # the writer's own
+    assert log.verify().entries == size
+    expected = {f"0/{n:03}" for n in range(size // 256)} | {f"entries/{n:03}" for n in range(size // 256)}
+    if size % 256:
+        expected |= {f"{kind}/{size // 256:03}.p/{size % 256}" for kind in ("0", "entries")}
+    if size >= 256:
+        expected.add(f"1/000.p/{size // 256}")
+    found = {
+        path.relative_to(log.directory / "tile").as_posix()
+        for path in log.directory.rglob("tile/**/*")
+        if path.is_file()
+    }
+    assert expected <= found
+    assert all(".p/" in path for path in found - expected)  # what was unfinished at an earlier checkpoint
+
+
+async def test_calls_left_open_long_ago_are_found(log: Log) -> None:
+    """However much has been logged since; and where the note about them is lost, all the same."""
+    opened = await log.open()
+    await opened.append(log.accepted(7))
+    await asyncio.gather(*(opened.append(log.other(n)) for n in range(1_000)))
+    await opened.close()
+    for lose in (False, True):
+        if lose:
+            (log.directory / "oldest-open").unlink()
+        opened = await log.open()
+        assert [call.index for call in opened.interrupted_calls()] == [0]
+        await opened.close()

@@ -1,7 +1,10 @@
 """Merkle trees, notes and tiles against published values and against a second, slower way to compute them."""
 
+import contextlib
+import functools
 import hashlib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -9,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jigsmith.tlog import (
     Checkpoint,
+    GrowingTree,
+    InclusionProof,
     NoteError,
     NoteSigner,
     NoteVerifier,
-    Tree,
-    consistency_proof,
-    inclusion_proof,
+    ProofError,
+    TiledTree,
     leaf_hash,
     node_hash,
     root_from_consistency,
@@ -22,7 +26,6 @@ from jigsmith.tlog import (
     tiles,
     tree_root,
 )
-from jigsmith.tlog.merkle import ProofError
 
 # The eight entries and roots that the Certificate Transparency project publishes for RFC 6962 implementations.
 ENTRIES = [
@@ -61,23 +64,107 @@ def test_roots_are_the_published_ones(size: int) -> None:
 
 def test_the_empty_tree_has_the_hash_of_nothing() -> None:
     """RFC 6962, section 2.1."""
-    assert Tree().root() == hashlib.sha256(b"").digest()
+    assert GrowingTree().root() == TiledTree(0, tile_of([])).root() == tree_root([]) == hashlib.sha256(b"").digest()
 
 
-@given(TREES)
-def test_a_growing_tree_has_the_roots_of_the_definition(leaves: list[bytes]) -> None:
-    """At every size."""
-    tree = Tree()
-    for size, leaf in enumerate(leaves, 1):
-        tree.append(leaf)
-        assert tree.root() == slow_root(leaves[:size])
+SIZES = 1_100
+MANY = [leaf_hash(f"{number}".encode()) for number in range(SIZES)]
+
+
+@functools.cache
+def naive_root(start: int, end: int) -> bytes:
+    """MTH(D[start:end]) of RFC 6962, section 2.1, word for word, over MANY."""
+    if end - start == 1:
+        return MANY[start]
+    split = start + largest_power_below(end - start)
+    return node_hash(naive_root(start, split), naive_root(split, end))
+
+
+def naive_path(index: int, start: int, end: int) -> list[bytes]:
+    """PATH(index, D[start:end]) of RFC 6962, section 2.1.1, word for word."""
+    if end - start == 1:
+        return []
+    split = start + largest_power_below(end - start)
+    if index < split:
+        return [*naive_path(index, start, split), naive_root(split, end)]
+    return [*naive_path(index, split, end), naive_root(start, split)]
+
+
+def naive_subproof(old: int, start: int, end: int, *, whole: bool) -> list[bytes]:
+    """SUBPROOF(old, D[start:end], whole) of RFC 6962, section 2.1.2, word for word; `old` counts from the tree's start."""
+    if old == end:
+        return [] if whole else [naive_root(start, end)]
+    split = start + largest_power_below(end - start)
+    if old <= split:
+        return [*naive_subproof(old, start, split, whole=whole), naive_root(split, end)]
+    return [*naive_subproof(old, split, end, whole=False), naive_root(start, split)]
+
+
+def largest_power_below(size: int) -> int:
+    """Return k with k < size <= 2k."""
+    power = 1
+    while power * 2 < size:
+        power *= 2
+    return power
+
+
+def tile_of(leaves: list[bytes]):
+    """Return the look-up of tiles of a tree over leaves, computed from nothing but the definition of a tile."""
+
+    def lookup(level: int, number: int) -> list[bytes]:
+        span = 256**level
+        starts = range(number * 256 * span, len(leaves) - span + 1, span)
+        return [leaves[start] if level == 0 else tree_root(leaves[start : start + span]) for start in starts[:256]]
+
+    return functools.cache(lookup)
+
+
+class RememberingTree(TiledTree):
+    """A tree that hashes each complete subtree once: what makes trying every proof affordable."""
+
+    remembered: ClassVar[dict[tuple[int, int], bytes]] = {}
+
+    def _complete(self, start: int, count: int) -> bytes:
+        if (start, count) not in self.remembered:
+            self.remembered[start, count] = super()._complete(start, count)
+        return self.remembered[start, count]
+
+
+def test_roots_of_every_size_are_those_of_the_definition() -> None:
+    """Grown leaf by leaf, resumed from its edge, looked up in tiles and hashed at once: 1 to 1,100 leaves."""
+    tree, lookup = GrowingTree(), tile_of(MANY)
+    for size in range(1, SIZES + 1):
+        tree.append(MANY[size - 1])
+        resumed = GrowingTree(tree.edge())
+        found = {tree.root(), resumed.root(), TiledTree(size, lookup).root(), tree_root(MANY[:size])}
+        assert found == {naive_root(0, size)}, size
+        assert (tree.size, resumed.size) == (size, size)
+        assert [(one.level, one.number, len(one.hashes)) for one in tree.edge()] == list(tiles.edge(size))
+
+
+def test_proofs_of_every_leaf_in_every_size_are_those_of_the_definition() -> None:
+    """Both kinds, for every pair of sizes and of index and size up to 1,100; each leads to the root."""
+    lookup = tile_of(MANY)
+    for size in range(1, SIZES + 1):
+        tree, root = RememberingTree(size, lookup), naive_root(0, size)
+        for index in range(size):
+            proof = tree.inclusion_proof(index)
+            if index % 7 == size % 7:  # the definition is slow
+                assert proof == naive_path(index, 0, size)
+            assert root_from_inclusion(MANY[index], index, size, proof) == root
+        for old in range(1, size):
+            proof = tree.consistency_proof(old)
+            if old % 7 == size % 7:
+                assert proof == naive_subproof(old, 0, size, whole=True)
+            old_root = naive_root(0, old)
+            assert root_from_consistency(old_root, old, size, proof) == (old_root, root)
 
 
 @given(TREES, st.data())
-def test_inclusion_proofs_lead_to_the_root_and_altered_ones_do_not(leaves: list[bytes], data: st.DataObject) -> None:
-    """For any leaf; a changed, missing or added hash, another index or leaf fails."""
+def test_altered_inclusion_proofs_do_not_lead_to_the_root(leaves: list[bytes], data: st.DataObject) -> None:
+    """A changed, missing or added hash, another leaf fails."""
     index = data.draw(st.integers(0, len(leaves) - 1))
-    proof, root = inclusion_proof(leaves, index), slow_root(leaves)
+    proof, root = TiledTree(len(leaves), tile_of(leaves)).inclusion_proof(index), slow_root(leaves)
     assert root_from_inclusion(leaves[index], index, len(leaves), proof) == root
     assert root_from_inclusion(leaf_hash(b"other"), index, len(leaves), proof) != root
     with pytest.raises(ProofError):
@@ -91,15 +178,46 @@ def test_inclusion_proofs_lead_to_the_root_and_altered_ones_do_not(leaves: list[
 
 
 @given(TREES, st.data())
-def test_consistency_proofs_hold_between_any_two_sizes(leaves: list[bytes], data: st.DataObject) -> None:
-    """And not for a log whose past was rewritten."""
+def test_no_consistency_proof_holds_for_a_rewritten_past(leaves: list[bytes], data: st.DataObject) -> None:
+    """Whatever the sizes."""
     old = data.draw(st.integers(1, len(leaves)))
-    proof = consistency_proof(leaves, old)
-    old_root, new_root = slow_root(leaves[:old]), slow_root(leaves)
-    assert root_from_consistency(old_root, old, len(leaves), proof) == (old_root, new_root)
     rewritten = [leaf_hash(leaves[0]), *leaves[1:]]
-    found = root_from_consistency(old_root, old, len(leaves), consistency_proof(rewritten, old))
-    assert found != (old_root, slow_root(rewritten))
+    proof = TiledTree(len(leaves), tile_of(rewritten)).consistency_proof(old)
+    old_root = slow_root(leaves[:old])
+    assert root_from_consistency(old_root, old, len(leaves), proof) != (old_root, slow_root(rewritten))
+
+
+def test_a_proof_file_says_what_was_proved_and_nothing_else_is_read_as_one() -> None:
+    """c2sp.org/tlog-proof: written, read, verified; altered in any line, refused."""
+    signer = NoteSigner("example.org/log", Ed25519PrivateKey.generate())
+    note = signer.sign(Checkpoint("example.org/log", 700, naive_root(0, 700)).text())
+    proof = InclusionProof(300, tuple(TiledTree(700, tile_of(MANY)).inclusion_proof(300)), note)
+    text = proof.text()
+    assert text.startswith("c2sp.org/tlog-proof@v1\nindex 300\n")
+    assert InclusionProof.parse(text) == proof
+    assert InclusionProof.parse(text.replace("\nindex", "\nextra Zm9v\nindex")) == proof
+    assert proof.verify(MANY[300], signer.verifier).size == 700
+    with pytest.raises(ProofError):
+        proof.verify(MANY[301], signer.verifier)
+    with pytest.raises(NoteError):
+        proof.verify(MANY[300], NoteSigner("example.org/log", Ed25519PrivateKey.generate()).verifier)
+    lines = text.split("\n")
+    for number in range(lines.index("")):
+        for wrong in ("", "index 0300", "AAAA", lines[number] + "x"):
+            with pytest.raises((ProofError, NoteError)):
+                InclusionProof.parse("\n".join([*lines[:number], wrong, *lines[number + 1 :]])).verify(
+                    MANY[300], signer.verifier
+                )
+    with pytest.raises(ProofError):
+        InclusionProof.parse(text + " " * 100_000)
+
+
+@given(st.text(max_size=300))
+def test_no_text_harms_the_reader_of_proofs(text: str) -> None:
+    """It is a proof, or it is refused."""
+    for candidate in (text, f"c2sp.org/tlog-proof@v1\n{text}", f"c2sp.org/tlog-proof@v1\nindex {text}\n\n"):
+        with contextlib.suppress(ProofError):
+            InclusionProof.parse(candidate)
 
 
 def test_a_note_opens_with_its_key_and_no_other() -> None:
@@ -137,7 +255,8 @@ def test_verifier_keys_are_checked() -> None:
 def test_tiles_are_numbered_in_groups_of_three() -> None:
     """c2sp.org/tlog-tiles: x001/x234/067 is tile 1234067."""
     assert tiles.bundle_path(Path("log"), 1_234_067) == Path("log/tile/entries/x001/x234/067")
-    assert tiles.hashes_path(Path("log"), 5) == Path("log/tile/0/005")
+    assert tiles.hashes_path(Path("log"), 0, 5) == Path("log/tile/0/005")
+    assert tiles.hashes_path(Path("log"), 1, 1_001, 17) == Path("log/tile/1/x001/001.p/17")
 
 
 @given(st.lists(st.binary(max_size=300), max_size=20), st.data())
