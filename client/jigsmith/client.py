@@ -280,10 +280,26 @@ class Client:
 
     # --- audit
 
-    def list_audit_entries(self, *, invocation: str = "", start_index: int = 0) -> Iterator[audit_pb2.AuditEntry]:
-        """Yield audit entries in the order of the log."""
-        request = audit_pb2.ListAuditEntriesRequest(invocation=invocation, start_index=start_index)
+    def list_audit_entries(
+        self, *, start_index: int = 0, invocation: str = "", wanted: audit_pb2.AuditFilter | None = None
+    ) -> Iterator[audit_pb2.AuditEntry]:
+        """Yield audit entries in the order of the log; `requests.audit_filter` says which are wanted."""
+        request = audit_pb2.ListAuditEntriesRequest(start_index=start_index, invocation=invocation, filter=wanted)
         return self._pages(self._audit.ListAuditEntries, request, "audit_entries")
+
+    def tail_audit_entries(
+        self, *, start_index: int = -1, wanted: audit_pb2.AuditFilter | None = None
+    ) -> Iterator[audit_pb2.AuditEntry]:
+        """Yield audit entries from an index on (-1: from now on), and then each new one as it becomes durable; never ends."""
+        request = audit_pb2.TailAuditEntriesRequest(start_index=start_index, filter=wanted)
+        stream = self._audit.TailAuditEntries(request, metadata=self._metadata)
+        try:
+            for answer in stream:
+                yield answer.audit_entry
+        except grpc.RpcError as error:
+            raise _status.from_rpc(error, self.address) from None
+        finally:
+            stream.cancel()
 
     def get_checkpoint(self) -> audit_pb2.Checkpoint:
         """Return the newest signed checkpoint."""
@@ -292,3 +308,18 @@ class Client:
     def get_inclusion_proof(self, index: int) -> audit_pb2.InclusionProof:
         """Return the proof that an entry is in the log."""
         return self._ask(self._audit.GetInclusionProof, audit_pb2.GetInclusionProofRequest(index=index))
+
+    def get_consistency_proof(self, old_size: int, new_size: int = 0) -> audit_pb2.ConsistencyProof:
+        """Return the proof that the log of one size begins with that of another (0: the newest checkpoint's)."""
+        request = audit_pb2.GetConsistencyProofRequest(old_size=old_size, new_size=new_size)
+        return self._ask(self._audit.GetConsistencyProof, request)
+
+    def get_payload(self, invocation: str, *, reason: str) -> audit_pb2.Payload:
+        """Return what is kept of an invocation's arguments and result. The log says who read it, and why."""
+        request = audit_pb2.GetPayloadRequest(invocation=invocation, reason=reason)
+        return self._ask(self._audit.GetPayload, request)
+
+    def erase_payload(self, invocation: str, *, reason: str, validate_only: bool = False) -> None:
+        """Erase what is kept of an invocation; entries and proofs stay valid. For admins."""
+        request = audit_pb2.ErasePayloadRequest(invocation=invocation, reason=reason, validate_only=validate_only)
+        self._ask(self._audit.ErasePayload, request)

@@ -1,5 +1,6 @@
 """Requests and answers without any connection: what the synchronous and the asynchronous client share."""
 
+import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Any, Final, Literal
 
 from jigsmith import _status
 from jigsmith.errors import InternalError, JigsmithError
-from jigsmith.v1 import function_pb2, function_set_pb2, invocation_pb2, release_pb2
+from jigsmith.v1 import audit_pb2, function_pb2, function_set_pb2, invocation_pb2, release_pb2
 
 Policy = Literal["restricted", "none"]
 """What checks a source: the policy gate, or nothing."""
@@ -68,6 +69,10 @@ class Receipt:
     log_origin: str
     index: int
     leaf_hash: bytes
+    arguments_salt: bytes
+    """Opens the log's commitment to the arguments; whoever has it not can only guess."""
+    result_salt: bytes
+    """Opens the log's commitment to the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +202,9 @@ def invocation(response: invocation_pb2.InvokeResponse) -> Invocation:
             usage.memory_peak_bytes,
             usage.queued.ToMicroseconds() / 1_000,
         ),
-        receipt=Receipt(receipt.log_origin, receipt.index, receipt.leaf_hash),
+        receipt=Receipt(
+            receipt.log_origin, receipt.index, receipt.leaf_hash, receipt.arguments_salt, receipt.result_salt
+        ),
     )
 
 
@@ -214,3 +221,24 @@ def batch_outcome(answer: invocation_pb2.InvokeBatchResponse) -> tuple[int, Invo
     if answer.WhichOneof("outcome") == "error":
         return int(answer.tag), _status.from_status(answer.error)
     return int(answer.tag), invocation(answer.response)
+
+
+def audit_filter(
+    *,
+    invocation: str = "",
+    kinds: Iterable[str] = (),
+    principal: str = "",
+    resource: str = "",
+    outcome: str = "",
+    start_time: dt.datetime | None = None,
+    end_time: dt.datetime | None = None,
+) -> audit_pb2.AuditFilter:
+    """Return which audit entries are wanted: what is given must fit; `call.*` stands for a family of kinds."""
+    message = audit_pb2.AuditFilter(
+        invocation=invocation, kinds=kinds, principal=principal, resource=resource, outcome=outcome
+    )
+    if start_time is not None:
+        message.start_time.FromDatetime(start_time)
+    if end_time is not None:
+        message.end_time.FromDatetime(end_time)
+    return message

@@ -122,14 +122,14 @@ def train(
 
 
 def verify(audit: Path, key: Path) -> tuple[dict[str, Any], str]:  # Any: JSON
-    """Run `jigsmith audit verify`; return its report, and the command as one would type it. Raises DemoError."""
-    command: list[str | Path] = [_COMMANDS / "jigsmith", "--json", "audit", "verify", audit, "--key", key]
+    """Run `jigsmith audit verify log`; return its report, and the command as one would type it. Raises DemoError."""
+    command: list[str | Path] = [_COMMANDS / "jigsmith", "--json", "audit", "verify", "log", audit, "--key", key]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     try:
         report: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         raise DemoError(f"the verifier gave no report:\n{done.stderr}") from None
-    return report, f"jigsmith audit verify {_short(audit)} --key {_short(key)}"
+    return report, f"jigsmith audit verify log {_short(audit)} --key {_short(key)}"
 
 
 def _short(path: Path) -> str:

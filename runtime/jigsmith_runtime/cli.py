@@ -16,6 +16,7 @@ from jigsmith_sandbox.self_check import MEANINGS, memory_scope_meaning, self_che
 from jigsmith_runtime import logs, server
 from jigsmith_runtime.audit import LogCorruptError
 from jigsmith_runtime.audit.keys import KeyFileError
+from jigsmith_runtime.audit.payloads import AuditPolicyError
 from jigsmith_runtime.data_folder import DataFolderError
 from jigsmith_runtime.errors import AuditUnavailableError
 from jigsmith_runtime.identity import PRINCIPAL, PrincipalsFileError, new_token, token_digest
@@ -28,6 +29,7 @@ EXIT_UNUSABLE = 3
 _EXPECTED = (
     SettingsError,
     PrincipalsFileError,
+    AuditPolicyError,
     DataFolderError,
     KeyFileError,
     LogCorruptError,
@@ -90,6 +92,12 @@ def serve(
     principals: Annotated[
         Path | None, typer.Option(envvar="JIGSMITH_PRINCIPALS", help="TOML file that lists who may call.")
     ] = None,
+    audit_policy: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="JIGSMITH_AUDIT_POLICY", help="TOML file: of which functions arguments and results are kept."
+        ),
+    ] = None,
     dev: Annotated[
         bool, typer.Option("--dev", envvar="JIGSMITH_DEV", help="Believe callers; loopback only, for development.")
     ] = False,
@@ -131,6 +139,7 @@ def serve(
             launcher=launcher,
             sockets=sockets,
             principals=principals,
+            audit_policy=audit_policy,
             dev=dev,
             profiles=profiles,
             sandboxes=sandboxes,

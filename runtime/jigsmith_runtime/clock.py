@@ -1,6 +1,9 @@
 """Wall-clock times as the registry and the audit log write them: RFC 3339, UTC, microseconds."""
 
 import datetime as dt
+from typing import Final
+
+UTC: Final = dt.UTC
 
 
 def now() -> dt.datetime:

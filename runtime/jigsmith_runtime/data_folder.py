@@ -44,6 +44,16 @@ class DataFolder:
         return self.path / "audit-key.pub"
 
     @property
+    def payloads(self) -> Path:
+        """What is kept of arguments and results."""
+        return self.path / "payloads"
+
+    @property
+    def payload_key(self) -> Path:
+        """The key that encrypts them."""
+        return self.path / "payload-key"
+
+    @property
     def announcement(self) -> Path:
         """Where a runtime that is ready tells its address."""
         return self.path / "runtime.json"

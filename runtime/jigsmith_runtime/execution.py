@@ -20,9 +20,12 @@ from jigsmith_worker.outcome import OutcomeKind
 
 from jigsmith_runtime.admission import Lane, LaneName
 from jigsmith_runtime.audit import AuditLog, Receipt
+from jigsmith_runtime.audit.commitments import Opening
 from jigsmith_runtime.audit.entries import EntryWriter
+from jigsmith_runtime.audit.payloads import AuditPolicy, Part, PayloadLevel, PayloadStore
 from jigsmith_runtime.errors import (
     ArgumentsInvalidError,
+    AuditUnavailableError,
     InternalError,
     RunCancelledError,
     RuntimeFault,
@@ -72,6 +75,17 @@ class Answer:
     memory_peak_bytes: int
     queued_us: int
     receipt: Receipt
+    arguments_salt: bytes
+    result_salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What is fixed before a call is accepted."""
+
+    invocation: InvocationName
+    arguments: Opening
+    level: PayloadLevel
 
 
 class Stop:
@@ -111,6 +125,8 @@ class Executor:
         pool: Pool,
         log: AuditLog,
         entries: EntryWriter,
+        payloads: PayloadStore,
+        audit_policy: AuditPolicy,
         lanes: dict[LaneName, Lane],
         targets: Targets,
         limits: LimitPolicy,
@@ -118,6 +134,8 @@ class Executor:
         self._pool = pool
         self._log = log
         self._entries = entries
+        self._payloads = payloads
+        self._audit_policy = audit_policy
         self._lanes = lanes
         self._targets = targets
         self._limits = limits
@@ -140,15 +158,28 @@ class Executor:
         resolution = await self.prepare(request)
         place = await stop.guard(self._lanes[resolution.lane].enter(request.deadline))
         try:
+            begun = await self._begin(request, resolution)
             while not self._targets.holds(resolution):  # the channel moved while we waited
                 resolution = await self.prepare(request)
-            return await self._between_entries(request, resolution, stop, place.queued_us)
+            return await self._between_entries(request, resolution, begun, stop, place.queued_us)
         finally:
             place.leave()
 
-    async def _between_entries(self, request: Request, resolution: Resolution, stop: Stop, queued_us: int) -> Answer:
+    async def _begin(self, request: Request, resolution: Resolution) -> _Begun:
+        """Name the invocation, commit to its arguments, and keep them where that is asked for."""
+        function = resolution.version.name.function
+        begun = _Begun(
+            InvocationName(uuid.uuid4().hex), Opening.of(request.arguments_json), self._audit_policy.level(function)
+        )
+        if begun.level is not PayloadLevel.METADATA:
+            await self._payloads.keep(begun.invocation, Part.ARGUMENTS, begun.arguments)
+        return begun
+
+    async def _between_entries(
+        self, request: Request, resolution: Resolution, begun: _Begun, stop: Stop, queued_us: int
+    ) -> Answer:
         """Log, run, log. No `await` may come between the caller's check of the resolution and the append."""
-        version, invocation = resolution.version, InvocationName(uuid.uuid4().hex)
+        version, invocation = resolution.version, begun.invocation
         limits = self._effective_limits(version, request.deadline)
         alone = sum(lane.running for lane in self._lanes.values()) == 1
         accepted = await self._log.append(
@@ -158,7 +189,9 @@ class Executor:
                 target=str(request.target),
                 function_version=str(version.name),
                 revision=None if resolution.revision is None else str(resolution.revision),
-                arguments_json=request.arguments_json,
+                release=None if resolution.release is None else str(resolution.release),
+                arguments_commitment=begun.arguments.commitment,
+                payload_level=begun.level.value,
                 limits=limits.as_dict(),
                 backend=self._pool.backend.name,
                 isolation=self._pool.isolation.value,
@@ -177,14 +210,19 @@ class Executor:
             profile=version.definition.profile,
         )
         outcome, fault = await self._run(call, version.definition.returns_json, request.deadline, stop)
-        result = outcome.result_json if fault is None else None
+        result = None if fault is not None or outcome.result_json is None else Opening.of(outcome.result_json)
+        if result is not None and begun.level is PayloadLevel.REQUEST_AND_RESPONSE:
+            try:
+                await self._payloads.keep(invocation, Part.RESULT, result)
+            except AuditUnavailableError as error:  # what cannot be kept is not given out
+                result, fault = None, error
         receipt = await self._log.append(
             self._entries.call_finished(
                 request.principal.name,
                 invocation=str(invocation),
                 accepted_index=accepted.index,
                 outcome="OK" if fault is None else fault.reason.value,
-                result_json=result,
+                result_commitment=None if result is None else result.commitment,
                 wall_us=outcome.wall_us,
                 cpu_us=outcome.cpu_us,
                 memory_peak_bytes=outcome.memory_peak_bytes,
@@ -195,19 +233,25 @@ class Executor:
             await outcome.gone  # while the entry was being written: a call that has ended has left nothing behind
         if fault is not None:
             fault.ran = True
-            fault.metadata |= {"invocation": str(invocation), "log_index": str(receipt.index)}
+            fault.metadata |= {
+                "invocation": str(invocation),
+                "log_index": str(receipt.index),
+                "arguments_salt": begun.arguments.salt.hex(),
+            }
             raise fault
         assert result is not None
         return Answer(
             invocation=invocation,
             function_version=version.name,
-            result_json=result,
+            result_json=result.text,
             output=outcome.output,
             wall_us=outcome.wall_us,
             cpu_us=outcome.cpu_us,
             memory_peak_bytes=outcome.memory_peak_bytes,
             queued_us=queued_us,
             receipt=receipt,
+            arguments_salt=begun.arguments.salt,
+            result_salt=result.salt,
         )
 
     async def _run(

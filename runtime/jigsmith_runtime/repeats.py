@@ -96,6 +96,8 @@ def _recall(key: RequestKey, stored: answers.Stored) -> Answer:
             "invocation": InvocationName.parse(data["answer"]["invocation"]),
             "function_version": VersionName.parse(data["answer"]["function_version"]),
             "receipt": Receipt(**data["answer"]["receipt"] | {"leaf_hash": bytes.fromhex(data["leaf_hash"])}),
+            "arguments_salt": bytes.fromhex(data["answer"]["arguments_salt"]),
+            "result_salt": bytes.fromhex(data["answer"]["result_salt"]),
         }
     )
 
@@ -103,6 +105,7 @@ def _recall(key: RequestKey, stored: answers.Stored) -> Answer:
 def _encode_answer(answer: Answer) -> str:
     data = asdict(answer)
     data |= {"invocation": str(answer.invocation), "function_version": str(answer.function_version)}
+    data |= {"arguments_salt": answer.arguments_salt.hex(), "result_salt": answer.result_salt.hex()}
     data["receipt"].pop("leaf_hash")
     return json.dumps({"answer": data, "leaf_hash": answer.receipt.leaf_hash.hex()})
 

@@ -52,6 +52,10 @@ ROLES_OF_RPC: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "/jigsmith.v1.AuditService/ListAuditEntries": _AUDITORS,
         "/jigsmith.v1.AuditService/GetCheckpoint": _AUDITORS,
         "/jigsmith.v1.AuditService/GetInclusionProof": _AUDITORS,
+        "/jigsmith.v1.AuditService/GetConsistencyProof": _AUDITORS,
+        "/jigsmith.v1.AuditService/TailAuditEntries": _AUDITORS,
+        "/jigsmith.v1.AuditService/GetPayload": frozenset({Role.AUDITOR}),
+        "/jigsmith.v1.AuditService/ErasePayload": frozenset({Role.ADMIN}),
     }
 )
 

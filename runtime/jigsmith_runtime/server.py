@@ -40,6 +40,7 @@ from jigsmith_worker.isolation import Isolation
 from jigsmith_runtime.admission import Lane, LaneName
 from jigsmith_runtime.audit import AuditLog, load_or_create_signer
 from jigsmith_runtime.audit.entries import EntryWriter
+from jigsmith_runtime.audit.payloads import AuditPolicy, PayloadStore
 from jigsmith_runtime.changes import Changes
 from jigsmith_runtime.data_folder import DataFolder, write_atomically
 from jigsmith_runtime.execution import Executor
@@ -47,6 +48,7 @@ from jigsmith_runtime.identity import DevMetadata, Identifier, load_principals
 from jigsmith_runtime.interceptors.access_log import AccessLogInterceptor
 from jigsmith_runtime.interceptors.errors import ErrorsInterceptor
 from jigsmith_runtime.interceptors.identity import IdentityInterceptor
+from jigsmith_runtime.refusals import Refusals
 from jigsmith_runtime.registration import Registration
 from jigsmith_runtime.registry.database import Database
 from jigsmith_runtime.releases.commands import ReleaseCommands
@@ -117,6 +119,9 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     stack.push_async_callback(changes.close)
     await changes.recover()
     await _close_interrupted(log, entries, repeats)
+    payloads = PayloadStore.open(folder.payloads, folder.payload_key)
+    refusals = Refusals(log, entries)
+    stack.push_async_callback(refusals.close)
     backend = await choose(
         settings.backend,
         docker_image=settings.sandbox_image,
@@ -141,14 +146,16 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         pool=pool,
         log=log,
         entries=entries,
+        payloads=payloads,
+        audit_policy=AuditPolicy() if settings.audit_policy is None else AuditPolicy.load(settings.audit_policy),
         lanes=lanes,
         targets=Targets(database, changes),
         limits=limits,
     )
-    invocations = InvocationService(executor, repeats)
+    invocations = InvocationService(executor, repeats, refusals)
     stack.push_async_callback(invocations.close)
 
-    server, port = _listen(settings, identifier)
+    server, port = _listen(settings, identifier, refusals)
     function_pb2_grpc.add_FunctionServiceServicer_to_server(FunctionService(database, changes, registration), server)
     function_set_pb2_grpc.add_FunctionSetServiceServicer_to_server(
         FunctionSetService(database, changes, registration), server
@@ -157,7 +164,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         ReleaseService(database, changes, ReleaseCommands(entries)), server
     )
     invocation_pb2_grpc.add_InvocationServiceServicer_to_server(invocations, server)
-    audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(log), server)
+    audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(log, entries, payloads), server)
     health = await _add_health_and_reflection(server)
 
     await log.append(
@@ -211,9 +218,9 @@ async def _close_interrupted(log: AuditLog, entries: EntryWriter, repeats: Repea
         _log.warning("runtime.recovered", interrupted_calls=len(calls), unanswered_requests=unanswered)
 
 
-def _listen(settings: Settings, identifier: Identifier) -> tuple[grpc.aio.Server, int]:
+def _listen(settings: Settings, identifier: Identifier, refusals: Refusals) -> tuple[grpc.aio.Server, int]:
     server = grpc.aio.server(
-        interceptors=[AccessLogInterceptor(), ErrorsInterceptor(), IdentityInterceptor(identifier)],
+        interceptors=[AccessLogInterceptor(), ErrorsInterceptor(refusals), IdentityInterceptor(identifier)],
         options=[
             ("grpc.so_reuseport", 0),  # two runtimes on one port would share the calls
             ("grpc.max_receive_message_length", _RECEIVE_BYTES_MAX),

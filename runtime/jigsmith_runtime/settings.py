@@ -35,6 +35,8 @@ class Settings:
     sockets: Path | None = None
     """Folder for the sandboxes' sockets; a launcher demands its own."""
     principals: Path | None = None
+    audit_policy: Path | None = None
+    """File that says of which functions arguments and results are kept; without it, of none."""
     dev: bool = False
     profiles: Path | None = None
     """File of profiles (default: the shipped one): kinds of sandboxes, their packages, how many are kept warm."""

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-from jigsmith.names import ChannelFunctionName, ChannelName, RevisionFunctionName, RevisionName, Target, VersionName
+from jigsmith.names import (
+    ChannelFunctionName,
+    ChannelName,
+    ReleaseName,
+    RevisionFunctionName,
+    RevisionName,
+    Target,
+    VersionName,
+)
 
 from jigsmith_runtime.admission import LaneName
 from jigsmith_runtime.changes import Changes
@@ -23,6 +31,8 @@ class Resolution:
 
     version: FunctionVersion
     revision: RevisionName | None
+    release: ReleaseName | None
+    """What put the revision into the channel; None for drafts."""
     lane: LaneName
     epoch: int
     """In which epoch of the channels this was so."""
@@ -53,10 +63,10 @@ class Targets:
             await self._changes.settled()
         epoch = self._changes.epoch
         async with self._database.reading() as connection:
-            version, revision = await _find(connection, target)
+            version, revision, release = await _find(connection, target)
         if len(self._known) >= _CACHED_MAX:
             self._known.clear()
-        resolution = self._known[target] = Resolution(version, revision, lane_of(target), epoch)
+        resolution = self._known[target] = Resolution(version, revision, release, lane_of(target), epoch)
         return resolution
 
 
@@ -77,25 +87,28 @@ def permit(target: Target, principal: Principal) -> None:
         raise NotFoundError(target)
 
 
-async def _find(connection: Connection, target: Target) -> tuple[FunctionVersion, RevisionName | None]:
+async def _find(
+    connection: Connection, target: Target
+) -> tuple[FunctionVersion, RevisionName | None, ReleaseName | None]:
+    release: ReleaseName | None = None
     if isinstance(target, VersionName):
         version = await _version(connection, target, target)
         rules.check_policy(version, None)
-        return version, None
+        return version, None, None
     if isinstance(target, RevisionFunctionName):
         revision = await _revision(connection, RevisionName(target.function_set, target.revision), target)
         rules.check_not_quarantined(revision)
     else:
-        revision = await _released(connection, target)
+        revision, release = await _released(connection, target)
     held = next((name for name in revision.versions if name.function == target.function), None)
     if held is None:
         raise NotFoundError(target)
     version = await _version(connection, held, target)
     rules.check_policy(version, await sets.find_set(connection, revision.name.function_set))
-    return version, revision.name
+    return version, revision.name, release
 
 
-async def _released(connection: Connection, target: ChannelFunctionName) -> Revision:
+async def _released(connection: Connection, target: ChannelFunctionName) -> tuple[Revision, ReleaseName | None]:
     channel = await sets.find_channel(connection, ChannelName(target.function_set, target.channel))
     if channel is None:
         raise NotFoundError(target)
@@ -104,7 +117,7 @@ async def _released(connection: Connection, target: ChannelFunctionName) -> Revi
     revision = await _revision(connection, channel.revision, target)
     release = None if channel.release is None else await releases.find(connection, channel.release)
     rules.check_approved(channel, revision, release)
-    return revision
+    return revision, channel.release
 
 
 async def _revision(connection: Connection, name: RevisionName, target: Target) -> Revision:

@@ -132,13 +132,15 @@ def test_verify_needs_no_runtime_and_names_what_is_wrong(
     key = str(runtime.data / "audit-key.pub")
     snapshot = tmp_path / "snapshot"
     shutil.copytree(runtime.data / "audit", snapshot)
-    good = jigsmith("auditor", "audit", "verify", str(snapshot), "--key", key)
+    good = jigsmith("auditor", "audit", "verify", "log", str(snapshot), "--key", key)
     assert (good.returncode, good.stdout.startswith("verified:")) == (0, True)
     index = edit_one_byte(snapshot, tmp_path / "tampered")
-    bad = jigsmith("auditor", "--json", "audit", "verify", str(tmp_path / "tampered"), "--key", key)
+    bad = jigsmith("auditor", "--json", "audit", "verify", "log", str(tmp_path / "tampered"), "--key", key)
     assert bad.returncode == 8
     assert json.loads(bad.stdout)["first_bad"]["index"] == index
     assert (
-        jigsmith("auditor", "audit", "verify", str(snapshot), "--key", str(runtime.data / "runtime.json")).returncode
+        jigsmith(
+            "auditor", "audit", "verify", "log", str(snapshot), "--key", str(runtime.data / "runtime.json")
+        ).returncode
         == 2
     )

@@ -1,34 +1,89 @@
-"""`jigsmith audit`: read the log, and verify it without trusting anybody but the node's key."""
+"""`jigsmith audit`: read the log and what it commits to; verify and export it."""
 
-import dataclasses
+import contextlib
+import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from google.protobuf.message import Message
 
+from jigsmith.cli import verify
 from jigsmith.cli.connection import connection_of
-from jigsmith.cli.files import text_of
-from jigsmith.cli.output import USAGE, VERIFICATION_FAILED, Output, fail
-from jigsmith.tlog import NoteError, NoteVerifier
-from jigsmith.verify import Report, verify_log
+from jigsmith.cli.export import export
+from jigsmith.cli.output import USAGE, fail
+from jigsmith.requests import audit_filter
+from jigsmith.v1 import audit_pb2
 
-app = typer.Typer(no_args_is_help=True, help="Read the audit log; verify it.")
+app = typer.Typer(no_args_is_help=True, help="Read the audit log; verify and export it.")
+app.add_typer(verify.app, name="verify")
+app.command()(export)
+
+_HEADER = ("INDEX", "ENTRY")
+
+_Invocation = Annotated[str, typer.Option(help="Only the entries of invocations/ID.")]
+_Kind = Annotated[
+    list[str] | None, typer.Option(help="Only this kind, such as call.finished or release.*; repeatable.")
+]
+_Principal = Annotated[str, typer.Option(help="Only what this principal did.")]
+_Resource = Annotated[
+    str, typer.Option(help="Only what names this resource or one below it: functions/F, functionSets/S.")
+]
+_Outcome = Annotated[str, typer.Option(help="Only calls that ended so: OK, TIME_LIMIT, ...")]
+_Since = Annotated[dt.datetime | None, typer.Option(help="Only from this time on, UTC.")]
+_Until = Annotated[dt.datetime | None, typer.Option(help="Only before this time, UTC.")]
+_Reason = Annotated[str, typer.Option(help="Why; it goes into the audit log.")]
+_InvocationName = Annotated[str, typer.Argument(metavar="INVOCATION", help="invocations/ID")]
 
 
 @app.command("list")
 def list_entries(
     context: typer.Context,
     *,
-    invocation: Annotated[str, typer.Option(help="Only the entries of invocations/ID.")] = "",
+    invocation: _Invocation = "",
+    kind: _Kind = None,
+    principal: _Principal = "",
+    resource: _Resource = "",
+    outcome: _Outcome = "",
+    since: _Since = None,
+    until: _Until = None,
     start: Annotated[int, typer.Option(min=0, help="Index of the first entry.")] = 0,
 ) -> None:
-    """List entries in the order of the log."""
+    """List entries in the order of the log.
+
+    Example: jigsmith audit list --kind 'release.*' --resource functionSets/demo
+    """
     connection = connection_of(context)
+    wanted = audit_filter(
+        invocation=invocation,
+        kinds=kind or (),
+        principal=principal,
+        resource=resource,
+        outcome=outcome,
+        start_time=since,
+        end_time=until,
+    )
     with connection.client() as client:
-        entries = client.list_audit_entries(invocation=invocation, start_index=start)
-        connection.output.rows(("INDEX", "ENTRY"), ((one, (str(one.index), one.entry_json)) for one in entries))
+        entries = client.list_audit_entries(start_index=start, wanted=wanted)
+        connection.output.rows(_HEADER, ((one, _row(one)) for one in entries))
+
+
+@app.command()
+def tail(
+    context: typer.Context,
+    *,
+    kind: _Kind = None,
+    principal: _Principal = "",
+    resource: _Resource = "",
+    outcome: _Outcome = "",
+    start: Annotated[int, typer.Option(min=-1, help="Index of the first entry; -1: from now on.")] = -1,
+) -> None:
+    """Print entries as they are logged, until Ctrl-C."""
+    connection = connection_of(context)
+    wanted = audit_filter(kinds=kind or (), principal=principal, resource=resource, outcome=outcome)
+    with connection.client() as client, contextlib.suppress(KeyboardInterrupt):
+        for one in client.tail_audit_entries(start_index=start, wanted=wanted):
+            connection.output.value(one, "  ".join(_row(one)))
 
 
 @app.command()
@@ -37,64 +92,71 @@ def checkpoint(context: typer.Context) -> None:
     connection = connection_of(context)
     with connection.client() as client:
         found = client.get_checkpoint()
-    connection.output.value(found, found.note)
+    connection.output.value(found, found.witnessed_note or found.note)
 
 
 @app.command()
-def proof(context: typer.Context, index: Annotated[int, typer.Argument(min=0)]) -> None:
-    """Print the proof that an entry is in the log."""
+def proof(
+    context: typer.Context,
+    index: Annotated[int, typer.Argument(min=0)],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Write OUT.json, the entry, and OUT.tlog-proof.")] = None,
+) -> None:
+    """Print the proof that an entry is in the log, in the form of c2sp.org/tlog-proof."""
     connection = connection_of(context)
     with connection.client() as client:
         found = client.get_inclusion_proof(index)
-    hashes = "\n".join(one.hex() for one in found.hashes)
-    connection.output.value(found, f"entry {found.index} of {found.tree_size}\n{hashes}\n\n{found.checkpoint.note}")
+        one = next(client.list_audit_entries(start_index=index))
+    if out is not None:
+        try:
+            out.with_suffix(".json").write_text(one.entry_json, encoding="utf-8")
+            out.with_suffix(".tlog-proof").write_text(found.proof_text, encoding="utf-8")
+        except OSError as error:
+            fail(USAGE, f"cannot write {error.filename}: {error.strerror}")
+    connection.output.value(found, found.proof_text)
 
 
 @app.command()
-def verify(
+def consistency(
     context: typer.Context,
-    directory: Annotated[Path, typer.Argument(help="The log's folder, or a copy of it.", exists=True, file_okay=False)],
-    *,
-    key: Annotated[Path, typer.Option(help="File with the node's public key (audit-key.pub).", exists=True)],
+    old_size: Annotated[int, typer.Argument(min=0, help="The size in an earlier checkpoint.")],
+    new_size: Annotated[int, typer.Argument(min=0, help="0: that of the newest checkpoint.")] = 0,
 ) -> None:
-    """Verify a log: every hash, the signed root, each call accepted and ended once, every release approved.
-
-    Needs no runtime and no network. Exit code 8, and the first entry that does not fit, if anything is wrong.
-    """
-    output = context.obj
-    assert isinstance(output, Output)
-    try:
-        verifier = NoteVerifier.parse(text_of(key))
-    except NoteError as error:
-        fail(USAGE, f"{key}: {error}")
-    console = Console(stderr=True)
-    columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn())
-    try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("entries", total=None)
-            report = verify_log(
-                directory, verifier, lambda done, total: progress.update(bar, completed=done, total=total)
-            )
-    except OSError as error:
-        fail(USAGE, f"cannot read the log: {error}")
-    output.value(_facts(report), _described(report))
-    if not report.ok:
-        raise typer.Exit(VERIFICATION_FAILED)
+    """Print the proof that the log only grew since an earlier checkpoint."""
+    connection = connection_of(context)
+    with connection.client() as client:
+        found = client.get_consistency_proof(old_size, new_size)
+    hashes = "\n".join(one.hex() for one in found.hashes)
+    connection.output.value(found, f"from {found.old_size} to {found.new_size} entries\n{hashes}")
 
 
-def _facts(report: Report) -> dict[str, object]:
-    facts = dataclasses.asdict(report) | {"ok": report.ok}
-    if report.first_bad is not None:
-        bad = report.first_bad
-        facts["first_bad"] = {"index": bad.index, "kind": bad.kind.value, "explanation": bad.explanation}
-    return facts
+@app.command()
+def payload(context: typer.Context, invocation: _InvocationName, *, reason: _Reason) -> None:
+    """Print what is kept of an invocation's arguments and result. The log says that you read it."""
+    connection = connection_of(context)
+    with connection.client() as client:
+        found = client.get_payload(invocation, reason=reason)
+    connection.output.value(
+        found, f"arguments  {found.arguments_json or '(not kept)'}\nresult     {found.result_json or '(not kept)'}"
+    )
 
 
-def _described(report: Report) -> str:
-    calls = f"{report.accepted} calls accepted, {report.finished} ended ({report.interrupted} by a restart), {report.open} open"
-    if report.first_bad is None:
-        return f"verified: {report.entries} entries of {report.origin}; {calls}" + (
-            f"; {report.unsigned} newer entries are not signed yet" if report.unsigned else ""
-        )
-    bad = report.first_bad
-    return f"NOT VERIFIED ({bad.kind.value}): {bad.explanation}\nbefore it: {report.entries} entries; {calls}"
+@app.command()
+def erase(
+    context: typer.Context,
+    invocation: _InvocationName,
+    *,
+    reason: _Reason,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check that it could be erased.")] = False,
+) -> None:
+    """Erase what is kept of an invocation's arguments and result. Every proof stays valid."""
+    connection = connection_of(context)
+    with connection.client() as client:
+        client.erase_payload(invocation, reason=reason, validate_only=dry_run)
+    said = "could be erased" if dry_run else "erased"
+    facts: dict[str, Message | object] = {"invocation": invocation, "erased": not dry_run}
+    connection.output.value(facts, f"{invocation}: {said}")
+
+
+def _row(one: audit_pb2.AuditEntry) -> tuple[str, str]:
+    return str(one.index), one.entry_json

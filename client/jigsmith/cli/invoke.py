@@ -32,9 +32,12 @@ def invoke(
         "log_origin": run.receipt.log_origin,
         "index": run.receipt.index,
         "leaf_hash": run.receipt.leaf_hash.hex(),
+        "arguments_salt": run.receipt.arguments_salt.hex(),
+        "result_salt": run.receipt.result_salt.hex(),
     }
     facts = {
         "result": run.result,
+        "result_json": run.result_json,
         "function_version": run.function_version,
         "invocation": run.name,
         "wall_ms": run.usage.wall_ms,

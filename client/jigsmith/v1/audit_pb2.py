@@ -22,29 +22,48 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17jigsmith/v1/audit.proto\x12\x0bjigsmith.v1\"B\n\nAuditEntry\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x12\n\nentry_json\x18\x02 \x01(\t\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\"\x1a\n\nCheckpoint\x12\x0c\n\x04note\x18\x01 \x01(\t\"o\n\x0eInclusionProof\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\x12\x0e\n\x06hashes\x18\x03 \x03(\x0c\x12+\n\ncheckpoint\x18\x04 \x01(\x0b\x32\x17.jigsmith.v1.Checkpoint\"i\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\ninvocation\x18\x03 \x01(\t\x12\x13\n\x0bstart_index\x18\x04 \x01(\x03\"c\n\x18ListAuditEntriesResponse\x12.\n\raudit_entries\x18\x01 \x03(\x0b\x32\x17.jigsmith.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14GetCheckpointRequest\")\n\x18GetInclusionProofRequest\x12\r\n\x05index\x18\x01 \x01(\x03\x32\x95\x02\n\x0c\x41uditService\x12_\n\x10ListAuditEntries\x12$.jigsmith.v1.ListAuditEntriesRequest\x1a%.jigsmith.v1.ListAuditEntriesResponse\x12K\n\rGetCheckpoint\x12!.jigsmith.v1.GetCheckpointRequest\x1a\x17.jigsmith.v1.Checkpoint\x12W\n\x11GetInclusionProof\x12%.jigsmith.v1.GetInclusionProofRequest\x1a\x1b.jigsmith.v1.InclusionProofb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17jigsmith/v1/audit.proto\x12\x0bjigsmith.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"B\n\nAuditEntry\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x12\n\nentry_json\x18\x02 \x01(\t\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\"\xc4\x01\n\x0b\x41uditFilter\x12\x12\n\ninvocation\x18\x01 \x01(\t\x12\r\n\x05kinds\x18\x02 \x03(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\x12\x0f\n\x07outcome\x18\x05 \x01(\t\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"2\n\nCheckpoint\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\x16\n\x0ewitnessed_note\x18\x02 \x01(\t\"\x83\x01\n\x0eInclusionProof\x12\r\n\x05index\x18\x01 \x01(\x03\x12\x11\n\ttree_size\x18\x02 \x01(\x03\x12\x0e\n\x06hashes\x18\x03 \x03(\x0c\x12+\n\ncheckpoint\x18\x04 \x01(\x0b\x32\x17.jigsmith.v1.Checkpoint\x12\x12\n\nproof_text\x18\x05 \x01(\t\"F\n\x10\x43onsistencyProof\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\x12\x0e\n\x06hashes\x18\x03 \x03(\x0c\"w\n\x07Payload\x12\x12\n\ninvocation\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x16\n\x0e\x61rguments_salt\x18\x03 \x01(\x0c\x12\x13\n\x0bresult_json\x18\x04 \x01(\t\x12\x13\n\x0bresult_salt\x18\x05 \x01(\x0c\"\x93\x01\n\x17ListAuditEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\ninvocation\x18\x03 \x01(\t\x12\x13\n\x0bstart_index\x18\x04 \x01(\x03\x12(\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x18.jigsmith.v1.AuditFilter\"c\n\x18ListAuditEntriesResponse\x12.\n\raudit_entries\x18\x01 \x03(\x0b\x32\x17.jigsmith.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"X\n\x17TailAuditEntriesRequest\x12\x13\n\x0bstart_index\x18\x01 \x01(\x03\x12(\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x18.jigsmith.v1.AuditFilter\"H\n\x18TailAuditEntriesResponse\x12,\n\x0b\x61udit_entry\x18\x01 \x01(\x0b\x32\x17.jigsmith.v1.AuditEntry\"\x16\n\x14GetCheckpointRequest\")\n\x18GetInclusionProofRequest\x12\r\n\x05index\x18\x01 \x01(\x03\"@\n\x1aGetConsistencyProofRequest\x12\x10\n\x08old_size\x18\x01 \x01(\x03\x12\x10\n\x08new_size\x18\x02 \x01(\x03\"7\n\x11GetPayloadRequest\x12\x12\n\ninvocation\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"P\n\x13\x45rasePayloadRequest\x12\x12\n\ninvocation\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\x16\n\x14\x45rasePayloadResponse2\xf0\x04\n\x0c\x41uditService\x12_\n\x10ListAuditEntries\x12$.jigsmith.v1.ListAuditEntriesRequest\x1a%.jigsmith.v1.ListAuditEntriesResponse\x12\x61\n\x10TailAuditEntries\x12$.jigsmith.v1.TailAuditEntriesRequest\x1a%.jigsmith.v1.TailAuditEntriesResponse0\x01\x12K\n\rGetCheckpoint\x12!.jigsmith.v1.GetCheckpointRequest\x1a\x17.jigsmith.v1.Checkpoint\x12W\n\x11GetInclusionProof\x12%.jigsmith.v1.GetInclusionProofRequest\x1a\x1b.jigsmith.v1.InclusionProof\x12]\n\x13GetConsistencyProof\x12\'.jigsmith.v1.GetConsistencyProofRequest\x1a\x1d.jigsmith.v1.ConsistencyProof\x12\x42\n\nGetPayload\x12\x1e.jigsmith.v1.GetPayloadRequest\x1a\x14.jigsmith.v1.Payload\x12S\n\x0c\x45rasePayload\x12 .jigsmith.v1.ErasePayloadRequest\x1a!.jigsmith.v1.ErasePayloadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'jigsmith.v1.audit_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDITENTRY']._serialized_start=40
-  _globals['_AUDITENTRY']._serialized_end=106
-  _globals['_CHECKPOINT']._serialized_start=108
-  _globals['_CHECKPOINT']._serialized_end=134
-  _globals['_INCLUSIONPROOF']._serialized_start=136
-  _globals['_INCLUSIONPROOF']._serialized_end=247
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=249
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=354
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=356
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=455
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=457
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=479
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=481
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=522
-  _globals['_AUDITSERVICE']._serialized_start=525
-  _globals['_AUDITSERVICE']._serialized_end=802
+  _globals['_AUDITENTRY']._serialized_start=73
+  _globals['_AUDITENTRY']._serialized_end=139
+  _globals['_AUDITFILTER']._serialized_start=142
+  _globals['_AUDITFILTER']._serialized_end=338
+  _globals['_CHECKPOINT']._serialized_start=340
+  _globals['_CHECKPOINT']._serialized_end=390
+  _globals['_INCLUSIONPROOF']._serialized_start=393
+  _globals['_INCLUSIONPROOF']._serialized_end=524
+  _globals['_CONSISTENCYPROOF']._serialized_start=526
+  _globals['_CONSISTENCYPROOF']._serialized_end=596
+  _globals['_PAYLOAD']._serialized_start=598
+  _globals['_PAYLOAD']._serialized_end=717
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=720
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=867
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=869
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=968
+  _globals['_TAILAUDITENTRIESREQUEST']._serialized_start=970
+  _globals['_TAILAUDITENTRIESREQUEST']._serialized_end=1058
+  _globals['_TAILAUDITENTRIESRESPONSE']._serialized_start=1060
+  _globals['_TAILAUDITENTRIESRESPONSE']._serialized_end=1132
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1134
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1156
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1158
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1199
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1201
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1265
+  _globals['_GETPAYLOADREQUEST']._serialized_start=1267
+  _globals['_GETPAYLOADREQUEST']._serialized_end=1322
+  _globals['_ERASEPAYLOADREQUEST']._serialized_start=1324
+  _globals['_ERASEPAYLOADREQUEST']._serialized_end=1404
+  _globals['_ERASEPAYLOADRESPONSE']._serialized_start=1406
+  _globals['_ERASEPAYLOADRESPONSE']._serialized_end=1428
+  _globals['_AUDITSERVICE']._serialized_start=1431
+  _globals['_AUDITSERVICE']._serialized_end=2055
 # @@protoc_insertion_point(module_scope)

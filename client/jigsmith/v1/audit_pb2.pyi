@@ -6,6 +6,7 @@ The audit log: a Merkle tree (RFC 6962) over canonical JSON entries."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -49,22 +50,80 @@ class AuditEntry(_message.Message):
 Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015
 
 @_typing.final
+class AuditFilter(_message.Message):
+    """Which entries. Every field that is set must fit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INVOCATION_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    invocation: _builtins.str
+    """Only entries about this invocation (`invocations/{invocation}`)."""
+    principal: _builtins.str
+    """Only entries about what this principal did."""
+    resource: _builtins.str
+    """Only entries that name this resource or what belongs to it: `functions/{function}`, `functionSets/{function_set}`,
+    or anything below them.
+    """
+    outcome: _builtins.str
+    """Only entries of calls that ended so: `OK`, a Reason, `CANCELLED` or `INTERRUPTED`."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only entries of one of these kinds, such as `call.accepted`; `release.*` stands for all that begin so."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Only entries at or after this time."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Only entries before this time."""
+
+    def __init__(
+        self,
+        *,
+        invocation: _builtins.str = ...,
+        kinds: _abc.Iterable[_builtins.str] | None = ...,
+        principal: _builtins.str = ...,
+        resource: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "invocation", b"invocation", "kinds", b"kinds", "outcome", b"outcome", "principal", b"principal", "resource", b"resource", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditFilter: _TypeAlias = AuditFilter  # noqa: Y015
+
+@_typing.final
 class Checkpoint(_message.Message):
     """A signed statement about the tree."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NOTE_FIELD_NUMBER: _builtins.int
+    WITNESSED_NOTE_FIELD_NUMBER: _builtins.int
     note: _builtins.str
     """A signed note in the C2SP form: origin, size, root hash, signatures."""
+    witnessed_note: _builtins.str
+    """The newest checkpoint that a witness has cosigned, with its cosignature. Empty without a witness."""
     def __init__(
         self,
         *,
         note: _builtins.str = ...,
+        witnessed_note: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "witnessed_note", b"witnessed_note"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -80,10 +139,13 @@ class InclusionProof(_message.Message):
     TREE_SIZE_FIELD_NUMBER: _builtins.int
     HASHES_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
+    PROOF_TEXT_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """The index of the entry."""
     tree_size: _builtins.int
     """The size of the tree that the proof is for."""
+    proof_text: _builtins.str
+    """All of this as the contents of a `.tlog-proof` file (c2sp.org/tlog-proof)."""
     @_builtins.property
     def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """The hashes from the leaf's sibling up to the root's child (RFC 6962, section 2.1.1)."""
@@ -99,14 +161,85 @@ class InclusionProof(_message.Message):
         tree_size: _builtins.int = ...,
         hashes: _abc.Iterable[_builtins.bytes] | None = ...,
         checkpoint: Global___Checkpoint | None = ...,
+        proof_text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "hashes", b"hashes", "index", b"index", "tree_size", b"tree_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "hashes", b"hashes", "index", b"index", "proof_text", b"proof_text", "tree_size", b"tree_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InclusionProof: _TypeAlias = InclusionProof  # noqa: Y015
+
+@_typing.final
+class ConsistencyProof(_message.Message):
+    """The proof that one tree begins with another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLD_SIZE_FIELD_NUMBER: _builtins.int
+    NEW_SIZE_FIELD_NUMBER: _builtins.int
+    HASHES_FIELD_NUMBER: _builtins.int
+    old_size: _builtins.int
+    """The size of the earlier tree."""
+    new_size: _builtins.int
+    """The size of the later tree."""
+    @_builtins.property
+    def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The hashes of RFC 6962, section 2.1.2."""
+
+    def __init__(
+        self,
+        *,
+        old_size: _builtins.int = ...,
+        new_size: _builtins.int = ...,
+        hashes: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hashes", b"hashes", "new_size", b"new_size", "old_size", b"old_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsistencyProof: _TypeAlias = ConsistencyProof  # noqa: Y015
+
+@_typing.final
+class Payload(_message.Message):
+    """What an invocation was called with and what it returned. The salts open the commitments in the entries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INVOCATION_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_SALT_FIELD_NUMBER: _builtins.int
+    RESULT_JSON_FIELD_NUMBER: _builtins.int
+    RESULT_SALT_FIELD_NUMBER: _builtins.int
+    invocation: _builtins.str
+    """`invocations/{invocation}`."""
+    arguments_json: _builtins.str
+    """The arguments as JSON text. Empty if they are not kept."""
+    arguments_salt: _builtins.bytes
+    """The salt of the arguments' commitment."""
+    result_json: _builtins.str
+    """The result as JSON text. Empty if it is not kept, or there was none."""
+    result_salt: _builtins.bytes
+    """The salt of the result's commitment."""
+    def __init__(
+        self,
+        *,
+        invocation: _builtins.str = ...,
+        arguments_json: _builtins.str = ...,
+        arguments_salt: _builtins.bytes = ...,
+        result_json: _builtins.str = ...,
+        result_salt: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "arguments_salt", b"arguments_salt", "invocation", b"invocation", "result_json", b"result_json", "result_salt", b"result_salt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Payload: _TypeAlias = Payload  # noqa: Y015
 
 @_typing.final
 class ListAuditEntriesRequest(_message.Message):
@@ -118,14 +251,19 @@ class ListAuditEntriesRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     INVOCATION_FIELD_NUMBER: _builtins.int
     START_INDEX_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most this many; 0 means 100, more than 1000 means 1000."""
+    """At most this many; 0 means 100, more than 1000 means 1000. A page may hold fewer, even none, and lead on."""
     page_token: _builtins.str
     """The `next_page_token` of the page before."""
     invocation: _builtins.str
-    """Only entries about this invocation (`invocations/{invocation}`). Optional."""
+    """Only entries about this invocation (`invocations/{invocation}`): short for that field of the filter."""
     start_index: _builtins.int
     """Start at this index. Optional; ignored when `page_token` is given."""
+    @_builtins.property
+    def filter(self) -> Global___AuditFilter:
+        """Which entries. Optional."""
+
     def __init__(
         self,
         *,
@@ -133,10 +271,11 @@ class ListAuditEntriesRequest(_message.Message):
         page_token: _builtins.str = ...,
         invocation: _builtins.str = ...,
         start_index: _builtins.int = ...,
+        filter: Global___AuditFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["invocation", b"invocation", "page_size", b"page_size", "page_token", b"page_token", "start_index", b"start_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "invocation", b"invocation", "page_size", b"page_size", "page_token", b"page_token", "start_index", b"start_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,6 +308,58 @@ class ListAuditEntriesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAuditEntriesResponse: _TypeAlias = ListAuditEntriesResponse  # noqa: Y015
+
+@_typing.final
+class TailAuditEntriesRequest(_message.Message):
+    """Request of AuditService.TailAuditEntries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_INDEX_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    start_index: _builtins.int
+    """Start at this index. Negative: with what is logged from now on."""
+    @_builtins.property
+    def filter(self) -> Global___AuditFilter:
+        """Which entries. Optional."""
+
+    def __init__(
+        self,
+        *,
+        start_index: _builtins.int = ...,
+        filter: Global___AuditFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "start_index", b"start_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TailAuditEntriesRequest: _TypeAlias = TailAuditEntriesRequest  # noqa: Y015
+
+@_typing.final
+class TailAuditEntriesResponse(_message.Message):
+    """Answer of AuditService.TailAuditEntries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIT_ENTRY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def audit_entry(self) -> Global___AuditEntry:
+        """The next entry that fits."""
+
+    def __init__(
+        self,
+        *,
+        audit_entry: Global___AuditEntry | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audit_entry", b"audit_entry"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_entry", b"audit_entry"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TailAuditEntriesResponse: _TypeAlias = TailAuditEntriesResponse  # noqa: Y015
 
 @_typing.final
 class GetCheckpointRequest(_message.Message):
@@ -208,3 +399,102 @@ class GetInclusionProofRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetInclusionProofRequest: _TypeAlias = GetInclusionProofRequest  # noqa: Y015
+
+@_typing.final
+class GetConsistencyProofRequest(_message.Message):
+    """Request of AuditService.GetConsistencyProof."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLD_SIZE_FIELD_NUMBER: _builtins.int
+    NEW_SIZE_FIELD_NUMBER: _builtins.int
+    old_size: _builtins.int
+    """The size of the earlier tree, as a checkpoint that was kept states it."""
+    new_size: _builtins.int
+    """The size of the later tree. 0: that of the newest checkpoint."""
+    def __init__(
+        self,
+        *,
+        old_size: _builtins.int = ...,
+        new_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["new_size", b"new_size", "old_size", b"old_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsistencyProofRequest: _TypeAlias = GetConsistencyProofRequest  # noqa: Y015
+
+@_typing.final
+class GetPayloadRequest(_message.Message):
+    """Request of AuditService.GetPayload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INVOCATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    invocation: _builtins.str
+    """`invocations/{invocation}`."""
+    reason: _builtins.str
+    """Why it is read, for the audit log. Mandatory."""
+    def __init__(
+        self,
+        *,
+        invocation: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["invocation", b"invocation", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPayloadRequest: _TypeAlias = GetPayloadRequest  # noqa: Y015
+
+@_typing.final
+class ErasePayloadRequest(_message.Message):
+    """Request of AuditService.ErasePayload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INVOCATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    invocation: _builtins.str
+    """`invocations/{invocation}`."""
+    reason: _builtins.str
+    """Why it is erased, for the audit log. Mandatory."""
+    validate_only: _builtins.bool
+    """Check everything, erase nothing."""
+    def __init__(
+        self,
+        *,
+        invocation: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["invocation", b"invocation", "reason", b"reason", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasePayloadRequest: _TypeAlias = ErasePayloadRequest  # noqa: Y015
+
+@_typing.final
+class ErasePayloadResponse(_message.Message):
+    """Answer of AuditService.ErasePayload."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasePayloadResponse: _TypeAlias = ErasePayloadResponse  # noqa: Y015

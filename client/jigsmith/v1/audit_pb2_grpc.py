@@ -40,6 +40,11 @@ class AuditServiceStub(object):
                 request_serializer=jigsmith_dot_v1_dot_audit__pb2.ListAuditEntriesRequest.SerializeToString,
                 response_deserializer=jigsmith_dot_v1_dot_audit__pb2.ListAuditEntriesResponse.FromString,
                 _registered_method=True)
+        self.TailAuditEntries = channel.unary_stream(
+                '/jigsmith.v1.AuditService/TailAuditEntries',
+                request_serializer=jigsmith_dot_v1_dot_audit__pb2.TailAuditEntriesRequest.SerializeToString,
+                response_deserializer=jigsmith_dot_v1_dot_audit__pb2.TailAuditEntriesResponse.FromString,
+                _registered_method=True)
         self.GetCheckpoint = channel.unary_unary(
                 '/jigsmith.v1.AuditService/GetCheckpoint',
                 request_serializer=jigsmith_dot_v1_dot_audit__pb2.GetCheckpointRequest.SerializeToString,
@@ -49,6 +54,21 @@ class AuditServiceStub(object):
                 '/jigsmith.v1.AuditService/GetInclusionProof',
                 request_serializer=jigsmith_dot_v1_dot_audit__pb2.GetInclusionProofRequest.SerializeToString,
                 response_deserializer=jigsmith_dot_v1_dot_audit__pb2.InclusionProof.FromString,
+                _registered_method=True)
+        self.GetConsistencyProof = channel.unary_unary(
+                '/jigsmith.v1.AuditService/GetConsistencyProof',
+                request_serializer=jigsmith_dot_v1_dot_audit__pb2.GetConsistencyProofRequest.SerializeToString,
+                response_deserializer=jigsmith_dot_v1_dot_audit__pb2.ConsistencyProof.FromString,
+                _registered_method=True)
+        self.GetPayload = channel.unary_unary(
+                '/jigsmith.v1.AuditService/GetPayload',
+                request_serializer=jigsmith_dot_v1_dot_audit__pb2.GetPayloadRequest.SerializeToString,
+                response_deserializer=jigsmith_dot_v1_dot_audit__pb2.Payload.FromString,
+                _registered_method=True)
+        self.ErasePayload = channel.unary_unary(
+                '/jigsmith.v1.AuditService/ErasePayload',
+                request_serializer=jigsmith_dot_v1_dot_audit__pb2.ErasePayloadRequest.SerializeToString,
+                response_deserializer=jigsmith_dot_v1_dot_audit__pb2.ErasePayloadResponse.FromString,
                 _registered_method=True)
 
 
@@ -63,6 +83,13 @@ class AuditServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TailAuditEntries(self, request, context):
+        """Sends the entries that fit a filter, from an index on, and then each new one once it is durable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCheckpoint(self, request, context):
         """Returns the newest signed checkpoint.
         """
@@ -71,7 +98,28 @@ class AuditServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetInclusionProof(self, request, context):
-        """Returns the proof that an entry is in the tree of a given size.
+        """Returns the proof that an entry is in the newest signed tree.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsistencyProof(self, request, context):
+        """Returns the proof that one tree begins with another: nothing that was logged before has changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPayload(self, request, context):
+        """Returns what an invocation was called with and what it returned, as far as that is kept. The reading is an entry itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ErasePayload(self, request, context):
+        """Erases what is kept of an invocation's arguments and result. Entries and proofs stay as they are. For admins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,6 +133,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     request_deserializer=jigsmith_dot_v1_dot_audit__pb2.ListAuditEntriesRequest.FromString,
                     response_serializer=jigsmith_dot_v1_dot_audit__pb2.ListAuditEntriesResponse.SerializeToString,
             ),
+            'TailAuditEntries': grpc.unary_stream_rpc_method_handler(
+                    servicer.TailAuditEntries,
+                    request_deserializer=jigsmith_dot_v1_dot_audit__pb2.TailAuditEntriesRequest.FromString,
+                    response_serializer=jigsmith_dot_v1_dot_audit__pb2.TailAuditEntriesResponse.SerializeToString,
+            ),
             'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCheckpoint,
                     request_deserializer=jigsmith_dot_v1_dot_audit__pb2.GetCheckpointRequest.FromString,
@@ -94,6 +147,21 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetInclusionProof,
                     request_deserializer=jigsmith_dot_v1_dot_audit__pb2.GetInclusionProofRequest.FromString,
                     response_serializer=jigsmith_dot_v1_dot_audit__pb2.InclusionProof.SerializeToString,
+            ),
+            'GetConsistencyProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsistencyProof,
+                    request_deserializer=jigsmith_dot_v1_dot_audit__pb2.GetConsistencyProofRequest.FromString,
+                    response_serializer=jigsmith_dot_v1_dot_audit__pb2.ConsistencyProof.SerializeToString,
+            ),
+            'GetPayload': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPayload,
+                    request_deserializer=jigsmith_dot_v1_dot_audit__pb2.GetPayloadRequest.FromString,
+                    response_serializer=jigsmith_dot_v1_dot_audit__pb2.Payload.SerializeToString,
+            ),
+            'ErasePayload': grpc.unary_unary_rpc_method_handler(
+                    servicer.ErasePayload,
+                    request_deserializer=jigsmith_dot_v1_dot_audit__pb2.ErasePayloadRequest.FromString,
+                    response_serializer=jigsmith_dot_v1_dot_audit__pb2.ErasePayloadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -124,6 +192,33 @@ class AuditService(object):
             '/jigsmith.v1.AuditService/ListAuditEntries',
             jigsmith_dot_v1_dot_audit__pb2.ListAuditEntriesRequest.SerializeToString,
             jigsmith_dot_v1_dot_audit__pb2.ListAuditEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TailAuditEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/jigsmith.v1.AuditService/TailAuditEntries',
+            jigsmith_dot_v1_dot_audit__pb2.TailAuditEntriesRequest.SerializeToString,
+            jigsmith_dot_v1_dot_audit__pb2.TailAuditEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -178,6 +273,87 @@ class AuditService(object):
             '/jigsmith.v1.AuditService/GetInclusionProof',
             jigsmith_dot_v1_dot_audit__pb2.GetInclusionProofRequest.SerializeToString,
             jigsmith_dot_v1_dot_audit__pb2.InclusionProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsistencyProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/jigsmith.v1.AuditService/GetConsistencyProof',
+            jigsmith_dot_v1_dot_audit__pb2.GetConsistencyProofRequest.SerializeToString,
+            jigsmith_dot_v1_dot_audit__pb2.ConsistencyProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPayload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/jigsmith.v1.AuditService/GetPayload',
+            jigsmith_dot_v1_dot_audit__pb2.GetPayloadRequest.SerializeToString,
+            jigsmith_dot_v1_dot_audit__pb2.Payload.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ErasePayload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/jigsmith.v1.AuditService/ErasePayload',
+            jigsmith_dot_v1_dot_audit__pb2.ErasePayloadRequest.SerializeToString,
+            jigsmith_dot_v1_dot_audit__pb2.ErasePayloadResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,10 +35,18 @@ class AuditServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditEntriesRequest, _audit_pb2.ListAuditEntriesResponse]
     """Lists entries in the order of the log."""
+    TailAuditEntries: _grpc.UnaryStreamMultiCallable[_audit_pb2.TailAuditEntriesRequest, _audit_pb2.TailAuditEntriesResponse]
+    """Sends the entries that fit a filter, from an index on, and then each new one once it is durable."""
     GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.Checkpoint]
     """Returns the newest signed checkpoint."""
     GetInclusionProof: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetInclusionProofRequest, _audit_pb2.InclusionProof]
-    """Returns the proof that an entry is in the tree of a given size."""
+    """Returns the proof that an entry is in the newest signed tree."""
+    GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.ConsistencyProof]
+    """Returns the proof that one tree begins with another: nothing that was logged before has changed."""
+    GetPayload: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetPayloadRequest, _audit_pb2.Payload]
+    """Returns what an invocation was called with and what it returned, as far as that is kept. The reading is an entry itself."""
+    ErasePayload: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ErasePayloadRequest, _audit_pb2.ErasePayloadResponse]
+    """Erases what is kept of an invocation's arguments and result. Entries and proofs stay as they are. For admins."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -47,10 +55,18 @@ class AuditServiceAsyncStub(AuditServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditEntriesRequest, _audit_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
     """Lists entries in the order of the log."""
+    TailAuditEntries: _aio.UnaryStreamMultiCallable[_audit_pb2.TailAuditEntriesRequest, _audit_pb2.TailAuditEntriesResponse]  # type: ignore[assignment]
+    """Sends the entries that fit a filter, from an index on, and then each new one once it is durable."""
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.Checkpoint]  # type: ignore[assignment]
     """Returns the newest signed checkpoint."""
     GetInclusionProof: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetInclusionProofRequest, _audit_pb2.InclusionProof]  # type: ignore[assignment]
-    """Returns the proof that an entry is in the tree of a given size."""
+    """Returns the proof that an entry is in the newest signed tree."""
+    GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.ConsistencyProof]  # type: ignore[assignment]
+    """Returns the proof that one tree begins with another: nothing that was logged before has changed."""
+    GetPayload: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetPayloadRequest, _audit_pb2.Payload]  # type: ignore[assignment]
+    """Returns what an invocation was called with and what it returned, as far as that is kept. The reading is an entry itself."""
+    ErasePayload: _aio.UnaryUnaryMultiCallable[_audit_pb2.ErasePayloadRequest, _audit_pb2.ErasePayloadResponse]  # type: ignore[assignment]
+    """Erases what is kept of an invocation's arguments and result. Entries and proofs stay as they are. For admins."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads the audit log of the node that answers."""
@@ -62,6 +78,14 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListAuditEntriesResponse, _abc.Awaitable[_audit_pb2.ListAuditEntriesResponse]]:
         """Lists entries in the order of the log."""
+
+    @_abc_1.abstractmethod
+    def TailAuditEntries(
+        self,
+        request: _audit_pb2.TailAuditEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_audit_pb2.TailAuditEntriesResponse], _abc.AsyncIterator[_audit_pb2.TailAuditEntriesResponse]]:
+        """Sends the entries that fit a filter, from an index on, and then each new one once it is durable."""
 
     @_abc_1.abstractmethod
     def GetCheckpoint(
@@ -77,6 +101,30 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.GetInclusionProofRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.InclusionProof, _abc.Awaitable[_audit_pb2.InclusionProof]]:
-        """Returns the proof that an entry is in the tree of a given size."""
+        """Returns the proof that an entry is in the newest signed tree."""
+
+    @_abc_1.abstractmethod
+    def GetConsistencyProof(
+        self,
+        request: _audit_pb2.GetConsistencyProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ConsistencyProof, _abc.Awaitable[_audit_pb2.ConsistencyProof]]:
+        """Returns the proof that one tree begins with another: nothing that was logged before has changed."""
+
+    @_abc_1.abstractmethod
+    def GetPayload(
+        self,
+        request: _audit_pb2.GetPayloadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.Payload, _abc.Awaitable[_audit_pb2.Payload]]:
+        """Returns what an invocation was called with and what it returned, as far as that is kept. The reading is an entry itself."""
+
+    @_abc_1.abstractmethod
+    def ErasePayload(
+        self,
+        request: _audit_pb2.ErasePayloadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ErasePayloadResponse, _abc.Awaitable[_audit_pb2.ErasePayloadResponse]]:
+        """Erases what is kept of an invocation's arguments and result. Entries and proofs stay as they are. For admins."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

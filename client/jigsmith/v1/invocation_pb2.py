@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cjigsmith/v1/invocation.proto\x12\x0bjigsmith.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"`\n\rInvokeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\xad\x01\n\x0eInvokeResponse\x12\x12\n\ninvocation\x18\x01 \x01(\t\x12\x18\n\x10\x66unction_version\x18\x02 \x01(\t\x12\x13\n\x0bresult_json\x18\x03 \x01(\t\x12\x0e\n\x06output\x18\x04 \x01(\t\x12!\n\x05usage\x18\x05 \x01(\x0b\x32\x12.jigsmith.v1.Usage\x12%\n\x07receipt\x18\x06 \x01(\x0b\x32\x14.jigsmith.v1.Receipt\"\x9e\x01\n\x05Usage\x12\'\n\x04wall\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x63pu\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11memory_peak_bytes\x18\x03 \x01(\x03\x12)\n\x06queued\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x07Receipt\x12\x12\n\nlog_origin\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\"M\n\x12InvokeBatchRequest\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12*\n\x06invoke\x18\x02 \x01(\x0b\x32\x1a.jigsmith.v1.InvokeRequest\"\x83\x01\n\x13InvokeBatchResponse\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12/\n\x08response\x18\x02 \x01(\x0b\x32\x1b.jigsmith.v1.InvokeResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome2\xac\x01\n\x11InvocationService\x12\x41\n\x06Invoke\x12\x1a.jigsmith.v1.InvokeRequest\x1a\x1b.jigsmith.v1.InvokeResponse\x12T\n\x0bInvokeBatch\x12\x1f.jigsmith.v1.InvokeBatchRequest\x1a .jigsmith.v1.InvokeBatchResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cjigsmith/v1/invocation.proto\x12\x0bjigsmith.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"`\n\rInvokeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"\xad\x01\n\x0eInvokeResponse\x12\x12\n\ninvocation\x18\x01 \x01(\t\x12\x18\n\x10\x66unction_version\x18\x02 \x01(\t\x12\x13\n\x0bresult_json\x18\x03 \x01(\t\x12\x0e\n\x06output\x18\x04 \x01(\t\x12!\n\x05usage\x18\x05 \x01(\x0b\x32\x12.jigsmith.v1.Usage\x12%\n\x07receipt\x18\x06 \x01(\x0b\x32\x14.jigsmith.v1.Receipt\"\x9e\x01\n\x05Usage\x12\'\n\x04wall\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x63pu\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11memory_peak_bytes\x18\x03 \x01(\x03\x12)\n\x06queued\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"l\n\x07Receipt\x12\x12\n\nlog_origin\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\x12\x16\n\x0e\x61rguments_salt\x18\x04 \x01(\x0c\x12\x13\n\x0bresult_salt\x18\x05 \x01(\x0c\"M\n\x12InvokeBatchRequest\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12*\n\x06invoke\x18\x02 \x01(\x0b\x32\x1a.jigsmith.v1.InvokeRequest\"\x83\x01\n\x13InvokeBatchResponse\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12/\n\x08response\x18\x02 \x01(\x0b\x32\x1b.jigsmith.v1.InvokeResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome2\xac\x01\n\x11InvocationService\x12\x41\n\x06Invoke\x12\x1a.jigsmith.v1.InvokeRequest\x1a\x1b.jigsmith.v1.InvokeResponse\x12T\n\x0bInvokeBatch\x12\x1f.jigsmith.v1.InvokeBatchRequest\x1a .jigsmith.v1.InvokeBatchResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,11 +40,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USAGE']._serialized_start=377
   _globals['_USAGE']._serialized_end=535
   _globals['_RECEIPT']._serialized_start=537
-  _globals['_RECEIPT']._serialized_end=600
-  _globals['_INVOKEBATCHREQUEST']._serialized_start=602
-  _globals['_INVOKEBATCHREQUEST']._serialized_end=679
-  _globals['_INVOKEBATCHRESPONSE']._serialized_start=682
-  _globals['_INVOKEBATCHRESPONSE']._serialized_end=813
-  _globals['_INVOCATIONSERVICE']._serialized_start=816
-  _globals['_INVOCATIONSERVICE']._serialized_end=988
+  _globals['_RECEIPT']._serialized_end=645
+  _globals['_INVOKEBATCHREQUEST']._serialized_start=647
+  _globals['_INVOKEBATCHREQUEST']._serialized_end=724
+  _globals['_INVOKEBATCHRESPONSE']._serialized_start=727
+  _globals['_INVOKEBATCHRESPONSE']._serialized_end=858
+  _globals['_INVOCATIONSERVICE']._serialized_start=861
+  _globals['_INVOCATIONSERVICE']._serialized_end=1033
 # @@protoc_insertion_point(module_scope)

@@ -153,22 +153,30 @@ class Receipt(_message.Message):
     LOG_ORIGIN_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
     LEAF_HASH_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_SALT_FIELD_NUMBER: _builtins.int
+    RESULT_SALT_FIELD_NUMBER: _builtins.int
     log_origin: _builtins.str
     """The origin line of the log."""
     index: _builtins.int
     """The index of the terminal entry."""
     leaf_hash: _builtins.bytes
     """The RFC 6962 leaf hash of that entry."""
+    arguments_salt: _builtins.bytes
+    """The salt with which the log commits to the arguments: with it, and only with it, one can show what they were."""
+    result_salt: _builtins.bytes
+    """The salt with which the log commits to the result."""
     def __init__(
         self,
         *,
         log_origin: _builtins.str = ...,
         index: _builtins.int = ...,
         leaf_hash: _builtins.bytes = ...,
+        arguments_salt: _builtins.bytes = ...,
+        result_salt: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "leaf_hash", b"leaf_hash", "log_origin", b"log_origin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_salt", b"arguments_salt", "index", b"index", "leaf_hash", b"leaf_hash", "log_origin", b"log_origin", "result_salt", b"result_salt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

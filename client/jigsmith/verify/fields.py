@@ -14,7 +14,6 @@ Check = Callable[[JsonValue], bool]
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_COMMITMENT: Final = frozenset({"salt", "sha256"})
 
 
 class FieldError(ValueError):
@@ -41,10 +40,6 @@ def _sha256(value: JsonValue) -> bool:
     return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 
-def _commitment(value: JsonValue) -> bool:
-    return isinstance(value, Mapping) and value.keys() == _COMMITMENT and all(map(_sha256, value.values()))
-
-
 def _counts(value: JsonValue) -> bool:
     return isinstance(value, Mapping) and all(map(_count, value.values()))
 
@@ -55,6 +50,13 @@ def _object(value: JsonValue) -> bool:
 
 def _texts(value: JsonValue) -> bool:
     return isinstance(value, list) and all(map(_text, value)) and len(set(map(str, value))) == len(value)
+
+
+def _refusals(value: JsonValue) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, Mapping) and _text(one.get("method")) and _text(one.get("reason")) and _count(one.get("count"))
+        for one in value
+    )
 
 
 def _or_null(check: Check) -> Check:
@@ -77,7 +79,9 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
             "target": _text,
             "function_version": _text,
             "revision": _or_null(_text),
-            "arguments_commitment": _commitment,
+            "release": _or_null(_text),
+            "payload_level": _text,
+            "arguments_commitment": _sha256,
             "limits": _counts,
             "backend": _text,
             "policy": _text,
@@ -86,7 +90,7 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
             "invocation": _text,
             "accepted_index": _count,
             "outcome": _text,
-            "result_commitment": _or_null(_commitment),
+            "result_commitment": _or_null(_sha256),
             "wall_us": _count,
             "cpu_us": _count,
             "memory_peak_bytes": _count,
@@ -104,6 +108,9 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
         "release.approved": _RELEASE,
         "release.rejected": _RELEASE,
         "release.rolled_back": _RELEASE,
+        "requests.refused": {"since": _time, "refusals": _refusals},
+        "payload.read": {"invocation": _text, "reason": _text},
+        "payload.erased": {"invocation": _text, "reason": _text},
     }
 )
 

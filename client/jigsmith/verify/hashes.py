@@ -58,9 +58,11 @@ def read_checkpoint(directory: Path, key: NoteVerifier) -> Checkpoint:
     return signed
 
 
-def read_entries(directory: Path, size: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the first `size` entries with their indexes, unverified; ends early where one is missing."""
+def read_entries(directory: Path, size: int, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield entries up to `size`, from the bundle of `start` on, with their indexes, unverified; ends where one is missing."""
     for number, count in tiles.bundles(size):
+        if number < start // tiles.WIDTH:
+            continue
         entries = _entries(directory, number, count)[:count]
         yield from enumerate(entries, number * tiles.WIDTH)
         if len(entries) < count:
@@ -74,7 +76,7 @@ def _walk(directory: Path, signed: Checkpoint, story: Story, progress: Progress 
         first = number * tiles.WIDTH
         entries = _entries(directory, number, count)
         leaves = [leaf_hash(data) for data in entries]
-        stored = _stored(directory, 0, number, count)
+        stored = read_hashes(directory, 0, number, count)
         for offset in range(min(count, len(entries))):
             index = first + offset
             if stored and stored[offset : offset + 1] != leaves[offset : offset + 1]:
@@ -107,7 +109,7 @@ def _walk(directory: Path, signed: Checkpoint, story: Story, progress: Progress 
 def _check_upper(directory: Path, computed: Sequence[Tile]) -> None:
     """Compare tiles above the leaves with what follows from those below. Raises BadEntryError."""
     for tile in computed:
-        if tile.level and _stored(directory, tile.level, tile.number, len(tile.hashes)) != list(tile.hashes):
+        if tile.level and read_hashes(directory, tile.level, tile.number, len(tile.hashes)) != list(tile.hashes):
             what = f"tile {tile.number} of level {tile.level} does not follow from the entries below it"
             raise BadEntryError(None, Fault.TILE, what)
 
@@ -146,8 +148,8 @@ def _entries(directory: Path, number: int, count: int) -> list[bytes]:
     return _unpacked(data)[:count]
 
 
-def _stored(directory: Path, level: int, number: int, count: int) -> list[bytes]:
-    """Return the stored hashes of a tile that should have `count`."""
+def read_hashes(directory: Path, level: int, number: int, count: int) -> list[bytes]:
+    """Return the stored hashes of a tile that should have `count`, unverified."""
     path = tiles.hashes_path(directory, level, number, count)
     if path.exists():
         return tiles.hashes(_bytes(path))

@@ -1,16 +1,12 @@
 """What the entries of the log say: one builder for each kind. docs/audit-log.md lists the fields."""
 
-import hashlib
-import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jigsmith.canonical import JsonValue
 
 Entry = dict[str, JsonValue]
-
-_SALT_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,9 @@ class EntryWriter:
         target: str,
         function_version: str,
         revision: str | None,
-        arguments_json: str,
+        release: str | None,
+        arguments_commitment: str,
+        payload_level: str,
         limits: Mapping[str, int],
         backend: str,
         isolation: str,
@@ -57,7 +55,9 @@ class EntryWriter:
             target=target,
             function_version=function_version,
             revision=revision,
-            arguments_commitment=commitment(arguments_json),
+            release=release,
+            arguments_commitment=arguments_commitment,
+            payload_level=payload_level,
             limits=dict(limits),
             backend=backend,
             isolation=isolation,
@@ -72,7 +72,7 @@ class EntryWriter:
         invocation: str,
         accepted_index: int,
         outcome: str,
-        result_json: str | None = None,
+        result_commitment: str | None = None,
         wall_us: int = 0,
         cpu_us: int = 0,
         memory_peak_bytes: int = 0,
@@ -84,7 +84,7 @@ class EntryWriter:
             invocation=invocation,
             accepted_index=accepted_index,
             outcome=outcome,
-            result_commitment=None if result_json is None else commitment(result_json),
+            result_commitment=result_commitment,
             wall_us=wall_us,
             cpu_us=cpu_us,
             memory_peak_bytes=memory_peak_bytes,
@@ -143,8 +143,10 @@ class EntryWriter:
             reason=reason,
         )
 
+    def requests_refused(self, principal: str, *, since: str, refusals: Sequence[Mapping[str, JsonValue]]) -> Entry:
+        """Return the entry that counts what a principal was refused since a time: method, reason, count."""
+        return self._entry("requests.refused", principal, since=since, refusals=[dict(one) for one in refusals])
 
-def commitment(text: str) -> Entry:
-    """Bind an entry to a text without showing it: sha256 over a fresh salt and the text, both hexadecimal."""
-    salt = secrets.token_bytes(_SALT_BYTES)
-    return {"salt": salt.hex(), "sha256": hashlib.sha256(salt + text.encode()).hexdigest()}
+    def payload(self, change: str, principal: str, *, invocation: str, reason: str) -> Entry:
+        """Return the entry of a payload that was `read` or `erased`."""
+        return self._entry(f"payload.{change}", principal, invocation=invocation, reason=reason)

@@ -131,10 +131,18 @@ class AuditLog:
             self._publish_now()
             await self._change()
 
-    async def grown(self, size: int) -> None:
-        """Return when there are more than `size` durable entries, or the log takes no more."""
-        while self.size <= size and self._failure is None and not self._closing:
+    @property
+    def signed_size(self) -> int:
+        """How many entries the newest checkpoint covers."""
+        return self._signed[0]
+
+    async def grown(self, size: int) -> bool:
+        """Wait for more than `size` durable entries. Returns False if there will be none: the log takes no more."""
+        while self.size <= size:
+            if self._failure is not None or self._closing:
+                return False
             await self._change()
+        return True
 
     def interrupted_calls(self) -> list[OpenCall]:
         """Return the calls that a crash left open, as found when the log was opened."""

@@ -33,6 +33,7 @@ class AccessLogInterceptor(AroundInterceptor):
 async def _logged(method: str, context: Context) -> AsyncIterator[None]:
     structlog.contextvars.clear_contextvars()
     began = time.monotonic()
+    peer = context.peer()  # asked now: of a stream that its caller left, nothing may be asked at the end
     ended = "cancelled"
     try:
         yield
@@ -43,7 +44,7 @@ async def _logged(method: str, context: Context) -> AsyncIterator[None]:
     finally:
         # Written when the reply is on its way: nobody should wait for a line in a log.
         milliseconds = round((time.monotonic() - began) * 1_000, 3)
-        asyncio.get_running_loop().call_soon(_write, method, context.peer(), ended, milliseconds)
+        asyncio.get_running_loop().call_soon(_write, method, peer, ended, milliseconds)
 
 
 def _write(method: str, peer: str, ended: str, ms: float) -> None:

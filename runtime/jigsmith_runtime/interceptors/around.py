@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, Final
 
 import grpc
@@ -54,9 +54,20 @@ class AroundInterceptor(grpc.aio.ServerInterceptor, ABC):
 
             return grpc.unary_unary_rpc_method_handler(unary, **codecs)
 
+        if handler.unary_stream is not None:
+
+            async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
+                async with self.around(method, context):
+                    async with aclosing(handler.unary_stream(request, context)) as responses:
+                        async for response in responses:
+                            yield response
+
+            return grpc.unary_stream_rpc_method_handler(answers, **codecs)
+
         async def stream(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
             async with self.around(method, context):
-                async for response in handler.stream_stream(requests, context):
-                    yield response
+                async with aclosing(handler.stream_stream(requests, context)) as responses:
+                    async for response in responses:
+                        yield response
 
         return grpc.stream_stream_rpc_method_handler(stream, **codecs)

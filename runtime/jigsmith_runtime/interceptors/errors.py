@@ -10,7 +10,9 @@ import structlog
 from grpc_status import rpc_status
 
 from jigsmith_runtime.errors import InternalError, QueueFullError, RuntimeFault
-from jigsmith_runtime.interceptors.around import AroundInterceptor, Context
+from jigsmith_runtime.interceptors.around import GUARDED, AroundInterceptor, Context
+from jigsmith_runtime.interceptors.identity import caller_name
+from jigsmith_runtime.refusals import Refusals
 from jigsmith_runtime.status import TRAILER_BYTES_MAX, to_status
 
 _log = structlog.get_logger(__name__)
@@ -25,15 +27,19 @@ def as_fault(error: Exception, method: str) -> RuntimeFault:
 
 
 class ErrorsInterceptor(AroundInterceptor):
-    """Ends RPCs that raise."""
+    """Ends RPCs that raise, and has refusals counted."""
+
+    def __init__(self, refusals: Refusals) -> None:
+        super().__init__()
+        self._refusals = refusals
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
         """Return what turns exceptions into the RPC's status."""
-        return _ending(method, context)
+        return _ending(method, context, self._refusals)
 
 
 @asynccontextmanager
-async def _ending(method: str, context: Context) -> AsyncIterator[None]:
+async def _ending(method: str, context: Context, refusals: Refusals) -> AsyncIterator[None]:
     try:
         yield
     except grpc.aio.AbortError:
@@ -41,6 +47,7 @@ async def _ending(method: str, context: Context) -> AsyncIterator[None]:
     except Exception as error:  # noqa: BLE001 - the border: whatever went wrong, the caller gets a status
         fault = as_fault(error, method)
         structlog.contextvars.bind_contextvars(reason=fault.reason.value)
+        refusals.count(caller_name(), method.removeprefix(GUARDED), fault)
         if isinstance(fault, QueueFullError):
             status = _queue_full(fault.message, fault.retry_after_ms or 0, fault.metadata["lane"])
         else:

@@ -9,6 +9,7 @@ import structlog
 from jigsmith_runtime.errors import NotPermittedError
 from jigsmith_runtime.identity import Identifier, Principal
 from jigsmith_runtime.interceptors.around import AroundInterceptor, Context
+from jigsmith_runtime.refusals import NOBODY
 from jigsmith_runtime.roles import ROLES_OF_RPC
 
 _caller: ContextVar[Principal] = ContextVar("caller")
@@ -17,6 +18,12 @@ _caller: ContextVar[Principal] = ContextVar("caller")
 def caller() -> Principal:
     """Return who makes the RPC that is being handled."""
     return _caller.get()
+
+
+def caller_name() -> str:
+    """Return the name of who makes the RPC, or what stands for all who did not say."""
+    principal = _caller.get(None)
+    return NOBODY if principal is None else principal.name
 
 
 class IdentityInterceptor(AroundInterceptor):
@@ -35,7 +42,7 @@ class IdentityInterceptor(AroundInterceptor):
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         principal = self._identifier.identify(metadata)
         structlog.contextvars.bind_contextvars(principal=principal.name)
+        _caller.set(principal)  # every RPC is a task of its own, with a context of its own
         if not principal.has(ROLES_OF_RPC.get(method, ())):
             raise NotPermittedError(f"{principal.name} has no role that may call {method.rpartition('/')[2]}")
-        _caller.set(principal)  # every RPC is a task of its own, with a context of its own
         yield

@@ -14,6 +14,7 @@ from jigsmith_runtime.identity import Principal
 from jigsmith_runtime.interceptors.around import Context
 from jigsmith_runtime.interceptors.errors import as_fault
 from jigsmith_runtime.interceptors.identity import caller
+from jigsmith_runtime.refusals import Refusals
 from jigsmith_runtime.registry.answers import RequestKey
 from jigsmith_runtime.repeats import Repeats
 from jigsmith_runtime.services import wire
@@ -28,9 +29,10 @@ _TAG_CHARS_MAX: Final = 256
 class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
     """Runs functions."""
 
-    def __init__(self, executor: Executor, repeats: Repeats) -> None:
+    def __init__(self, executor: Executor, repeats: Repeats, refusals: Refusals) -> None:
         self._executor = executor
         self._repeats = repeats
+        self.refusals = refusals
         self._running: set[asyncio.Task[Answer]] = set()
 
     async def Invoke(self, request: invocation_pb2.InvokeRequest, context: Context) -> invocation_pb2.InvokeResponse:
@@ -122,7 +124,9 @@ class _Batch:
             claimed = True
             answer.response.CopyFrom(await self._service.invoke_one(request.invoke, self._principal, self._deadline))
         except Exception as error:  # noqa: BLE001 - the border: an error of one run is an answer, not the stream's end
-            answer.error.CopyFrom(to_status(as_fault(error, "InvokeBatch")))
+            fault = as_fault(error, "InvokeBatch")
+            self._service.refusals.count(self._principal.name, "InvocationService/InvokeBatch", fault)
+            answer.error.CopyFrom(to_status(fault))
         finally:
             if claimed:
                 self._tags.remove(request.tag)

@@ -236,7 +236,11 @@ def answer_message(answer: Answer) -> invocation_pb2.InvokeResponse:
             queued=duration(answer.queued_us),
         ),
         receipt=invocation_pb2.Receipt(
-            log_origin=answer.receipt.log_origin, index=answer.receipt.index, leaf_hash=answer.receipt.leaf_hash
+            log_origin=answer.receipt.log_origin,
+            index=answer.receipt.index,
+            leaf_hash=answer.receipt.leaf_hash,
+            arguments_salt=answer.arguments_salt,
+            result_salt=answer.result_salt,
         ),
     )
 
