@@ -57,17 +57,15 @@ class AroundInterceptor(grpc.aio.ServerInterceptor, ABC):
         if handler.unary_stream is not None:
 
             async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
-                async with self.around(method, context):
-                    async with aclosing(handler.unary_stream(request, context)) as responses:
-                        async for response in responses:
-                            yield response
+                async with self.around(method, context), aclosing(handler.unary_stream(request, context)) as responses:
+                    async for response in responses:
+                        yield response
 
             return grpc.unary_stream_rpc_method_handler(answers, **codecs)
 
         async def stream(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-            async with self.around(method, context):
-                async with aclosing(handler.stream_stream(requests, context)) as responses:
-                    async for response in responses:
-                        yield response
+            async with self.around(method, context), aclosing(handler.stream_stream(requests, context)) as responses:
+                async for response in responses:
+                    yield response
 
         return grpc.stream_stream_rpc_method_handler(stream, **codecs)
