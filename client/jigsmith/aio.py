@@ -1,5 +1,6 @@
 """The asynchronous client: the methods of `jigsmith.client`, to be awaited. What both share is in `jigsmith.requests`."""
 
+import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -204,10 +205,10 @@ class AsyncClient:
     # --- releases
 
     async def request_release(
-        self, function_set: str, revision: str, *, channel: str, reason: str
+        self, function_set: str, revision: str, *, channel: str, reason: str, validate_only: bool = False
     ) -> release_pb2.Release:
-        """Ask for a channel to be moved to a revision; a reviewer decides."""
-        request = requests.create_release(function_set, revision, channel, reason)
+        """Ask for a channel to be moved to a revision; reviewers decide."""
+        request = requests.create_release(function_set, revision, channel, reason, validate_only=validate_only)
         return await self._ask(self._releases.CreateRelease, request)
 
     async def get_release(self, name: str) -> release_pb2.Release:
@@ -219,22 +220,64 @@ class AsyncClient:
         request = release_pb2.ListReleasesRequest(parent=requests.set_name(function_set))
         return self._pages(self._releases.ListReleases, request, "releases")
 
-    async def approve_release(self, release: release_pb2.Release, *, reason: str) -> release_pb2.Release:
-        """Approve what `release` shows: its revision digest and etag are what the approval is bound to."""
-        request = release_pb2.ApproveReleaseRequest(
-            name=release.name, reason=reason, revision_digest=release.revision_digest, etag=release.etag
+    async def attach_evidence(
+        self, release: release_pb2.Release, evidence: release_pb2.Evidence, *, validate_only: bool = False
+    ) -> release_pb2.Release:
+        """Attach test results to a pending release; they are bound to the digest that `release` shows. For evaluators."""
+        request = release_pb2.AttachEvidenceRequest(
+            name=release.name,
+            evidence=evidence,
+            revision_digest=release.revision_digest,
+            validate_only=validate_only,
         )
+        return await self._ask(self._releases.AttachEvidence, request)
+
+    async def approve_release(
+        self,
+        release: release_pb2.Release,
+        *,
+        reason: str,
+        valid_for: dt.timedelta | None = None,
+        validate_only: bool = False,
+    ) -> release_pb2.Release:
+        """Approve what `release` shows: its revision digest and etag are what the approval is bound to."""
+        request = requests.approve_release(release, reason, valid_for, validate_only=validate_only)
         return await self._ask(self._releases.ApproveRelease, request)
 
-    async def reject_release(self, release: release_pb2.Release, *, reason: str) -> release_pb2.Release:
+    async def reject_release(
+        self, release: release_pb2.Release, *, reason: str, validate_only: bool = False
+    ) -> release_pb2.Release:
         """Refuse a pending release."""
-        request = release_pb2.RejectReleaseRequest(name=release.name, reason=reason, etag=release.etag)
+        request = release_pb2.RejectReleaseRequest(
+            name=release.name, reason=reason, etag=release.etag, validate_only=validate_only
+        )
         return await self._ask(self._releases.RejectRelease, request)
 
-    async def roll_back_release(self, name: str, *, reason: str) -> release_pb2.Release:
+    async def roll_back_release(self, name: str, *, reason: str, validate_only: bool = False) -> release_pb2.Release:
         """Move the channel back to what it pointed at before this release."""
-        request = release_pb2.RollbackReleaseRequest(name=name, reason=reason)
+        request = release_pb2.RollbackReleaseRequest(name=name, reason=reason, validate_only=validate_only)
         return await self._ask(self._releases.RollbackRelease, request)
+
+    async def quarantine(
+        self, name: str, *, reason: str, now: bool = False, validate_only: bool = False
+    ) -> release_pb2.QuarantineResponse:
+        """Take a revision or a function version out of use, for good; with `now`, end the calls that run it, too."""
+        request = release_pb2.QuarantineRequest(name=name, reason=reason, now=now, validate_only=validate_only)
+        return await self._ask(self._releases.Quarantine, request)
+
+    async def deprecate_revision(
+        self, name: str, *, reason: str, validate_only: bool = False
+    ) -> function_set_pb2.Revision:
+        """Say that a revision should no longer be used: what runs goes on, no release may ask for it again."""
+        request = release_pb2.DeprecateRevisionRequest(name=name, reason=reason, validate_only=validate_only)
+        return await self._ask(self._releases.DeprecateRevision, request)
+
+    async def retire_revision(
+        self, name: str, *, reason: str, validate_only: bool = False
+    ) -> function_set_pb2.Revision:
+        """End a deprecated revision that no channel points at."""
+        request = release_pb2.RetireRevisionRequest(name=name, reason=reason, validate_only=validate_only)
+        return await self._ask(self._releases.RetireRevision, request)
 
     # --- runs
 

@@ -173,12 +173,30 @@ def create_revision(
     return function_set_pb2.CreateRevisionRequest(parent=set_name(function_set), revision=revision)
 
 
-def create_release(function_set: str, revision: str, channel: str, reason: str) -> release_pb2.CreateReleaseRequest:
+def create_release(
+    function_set: str, revision: str, channel: str, reason: str, *, validate_only: bool = False
+) -> release_pb2.CreateReleaseRequest:
     """Return the request for a release of a revision to a channel (its name or its last part)."""
     parent = set_name(function_set)
     path = channel if "/" in channel else f"{parent}/channels/{channel}"
     release = release_pb2.Release(channel=path, revision=revision, reason=reason)
-    return release_pb2.CreateReleaseRequest(parent=parent, release=release)
+    return release_pb2.CreateReleaseRequest(parent=parent, release=release, validate_only=validate_only)
+
+
+def approve_release(
+    release: release_pb2.Release, reason: str, valid_for: dt.timedelta | None, *, validate_only: bool
+) -> release_pb2.ApproveReleaseRequest:
+    """Return the request that approves exactly what a release shows."""
+    request = release_pb2.ApproveReleaseRequest(
+        name=release.name,
+        reason=reason,
+        revision_digest=release.revision_digest,
+        etag=release.etag,
+        validate_only=validate_only,
+    )
+    if valid_for is not None:
+        request.valid_for.FromTimedelta(valid_for)
+    return request
 
 
 def invoke(name: str, arguments: Mapping[str, Any] | str, request_id: str) -> invocation_pb2.InvokeRequest:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import structlog
 import typer
 import uvloop
+from jigsmith.attestation import AttestationError
 from jigsmith_sandbox.backends import BackendName, choose
 from jigsmith_sandbox.errors import SandboxError
 from jigsmith_sandbox.pool import Pool
@@ -20,6 +21,7 @@ from jigsmith_runtime.audit.payloads import AuditPolicyError
 from jigsmith_runtime.data_folder import DataFolderError
 from jigsmith_runtime.errors import AuditUnavailableError
 from jigsmith_runtime.identity import PRINCIPAL, PrincipalsFileError, new_token, token_digest
+from jigsmith_runtime.releases.policy import ReleasePolicyError
 from jigsmith_runtime.roles import Role
 from jigsmith_runtime.settings import IMAGE_DEFAULT, LISTEN_DEFAULT, LogFormat, Settings, SettingsError, read_file
 
@@ -30,6 +32,8 @@ _EXPECTED = (
     SettingsError,
     PrincipalsFileError,
     AuditPolicyError,
+    ReleasePolicyError,
+    AttestationError,
     DataFolderError,
     KeyFileError,
     LogCorruptError,
@@ -92,6 +96,14 @@ def serve(
     principals: Annotated[
         Path | None, typer.Option(envvar="JIGSMITH_PRINCIPALS", help="TOML file that lists who may call.")
     ] = None,
+    release_policy: Annotated[
+        Path | None,
+        typer.Option(envvar="JIGSMITH_RELEASE_POLICY", help="TOML file: what releases demand, channel by channel."),
+    ] = None,
+    trusted_keys: Annotated[
+        list[Path] | None,
+        typer.Option(envvar="JIGSMITH_TRUSTED_KEYS", help="release-key.pub of another runtime on the same registry."),
+    ] = None,
     audit_policy: Annotated[
         Path | None,
         typer.Option(
@@ -139,6 +151,8 @@ def serve(
             launcher=launcher,
             sockets=sockets,
             principals=principals,
+            release_policy=release_policy,
+            trusted_keys=tuple(trusted_keys or ()),
             audit_policy=audit_policy,
             dev=dev,
             profiles=profiles,

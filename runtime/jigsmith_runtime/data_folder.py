@@ -44,6 +44,16 @@ class DataFolder:
         return self.path / "audit-key.pub"
 
     @property
+    def release_key(self) -> Path:
+        """The private key that signs approvals, channels, evidence and provenance."""
+        return self.path / "release-key.pem"
+
+    @property
+    def release_public_key(self) -> Path:
+        """The public key, in PEM, for those who verify; other runtimes on the same registry must trust it."""
+        return self.path / "release-key.pub"
+
+    @property
     def payloads(self) -> Path:
         """What is kept of arguments and results."""
         return self.path / "payloads"

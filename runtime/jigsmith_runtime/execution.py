@@ -27,6 +27,7 @@ from jigsmith_runtime.errors import (
     ArgumentsInvalidError,
     AuditUnavailableError,
     InternalError,
+    QuarantinedError,
     RunCancelledError,
     RuntimeFault,
     SandboxUnavailableError,
@@ -94,10 +95,12 @@ class Stop:
     def __init__(self) -> None:
         self._requested = False
         self._work: asyncio.Task[Any] | None = None  # Any: whatever the guarded work returns
+        self.why: RuntimeFault | None = None
+        """What the call ends with, if it is not its caller who ends it."""
 
-    def request(self) -> None:
+    def request(self, why: RuntimeFault | None = None) -> None:
         """End what is guarded now, or will be."""
-        self._requested = True
+        self._requested, self.why = True, self.why or why
         if self._work is not None:
             self._work.cancel()
 
@@ -140,6 +143,18 @@ class Executor:
         self._targets = targets
         self._limits = limits
         self._limits_of: dict[str, Limits] = {}
+        self._running: dict[Stop, Resolution] = {}
+
+    def end_running(self, name: str) -> int:
+        """End the calls that run a quarantined function version or revision; return how many there are."""
+        found = [
+            stop
+            for stop, running in self._running.items()
+            if name in (str(running.version.name), str(running.revision))
+        ]
+        for stop in found:
+            stop.request(QuarantinedError(f"{name} was taken out of use while it ran", resource=name))
+        return len(found)
 
     def check_room(self, request: Request) -> None:
         """Raise what `execute` would raise for want of room, before anything else is done for a request."""
@@ -161,8 +176,10 @@ class Executor:
             begun = await self._begin(request, resolution)
             while not self._targets.holds(resolution):  # the channel moved while we waited
                 resolution = await self.prepare(request)
+            self._running[stop] = resolution
             return await self._between_entries(request, resolution, begun, stop, place.queued_us)
         finally:
+            self._running.pop(stop, None)
             place.leave()
 
     async def _begin(self, request: Request, resolution: Resolution) -> _Begun:
@@ -262,6 +279,8 @@ class Executor:
             outcome = await stop.guard(self._pool.run(call))
             return outcome, fault_of(outcome, returns_json, result_depth=call.limits.result_depth)
         except RunCancelledError as gone:
+            if stop.why is not None:
+                return _UNMEASURED, stop.why
             late = deadline is not None and asyncio.get_running_loop().time() > deadline - _DEADLINE_MARGIN_S
             return _UNMEASURED, time_limit("the deadline passed") if late else gone
         except SandboxError as error:

@@ -15,8 +15,11 @@ class RevisionState(StrEnum):
 
     DRAFT = "DRAFT"
     PROPOSED = "PROPOSED"
+    VERIFIED = "VERIFIED"
     APPROVED = "APPROVED"
     ACTIVE = "ACTIVE"
+    DEPRECATED = "DEPRECATED"
+    RETIRED = "RETIRED"
     REJECTED = "REJECTED"
     ROLLED_BACK = "ROLLED_BACK"
     QUARANTINED = "QUARANTINED"
@@ -43,6 +46,9 @@ class Provenance:
     task_ids: tuple[str, ...] = ()
     model: str = ""
     prompt_digest: str = ""
+    response_digest: str = ""
+    owner: str = ""
+    """The person who started the run; may not approve what comes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class FunctionVersion:
     digest: str
     definition: Definition
     provenance: Provenance
+    provenance_envelope: str
+    """The signed statement of it (`attestations.provenance`)."""
     creator: str
     create_time: dt.datetime
 
@@ -148,6 +156,43 @@ class Channel:
     generation: int
     """Grows by one with every move: the etag."""
     update_time: dt.datetime
+    envelope: str
+    """The signed statement of all this (`attestations.channel`): without it the row is not believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One person's approval of a release."""
+
+    reviewer: str
+    reason: str
+    create_time: dt.datetime
+    expire_time: dt.datetime
+    envelope: str
+    """The signed statement of it (`attestations.approval`): without it the approval does not count."""
+
+
+class EvidenceResult(StrEnum):
+    """How a test of a revision ended."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Test results of a release's revision."""
+
+    suite: str
+    suite_digest: str
+    result: EvidenceResult
+    passed: int
+    failed: int
+    note: str
+    evaluator: str
+    create_time: dt.datetime
+    envelope: str
+    """The signed statement of it (`attestations.test_result`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +214,8 @@ class Release:
     update_time: dt.datetime
     generation: int
     """Grows by one with every change: the etag."""
+    approvals_needed: int
+    raised_limits: tuple[str, ...]
+    """What in it raises limits, in words; then it needs two approvals."""
+    approvals: tuple[Approval, ...] = ()
+    evidence: tuple[Evidence, ...] = ()

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
+from jigsmith.attestation import Attester
 from jigsmith.names import FunctionName, RevisionName, SetName, VersionName
 from jigsmith_sandbox.backend import Policy, PolicyVerdict
 from jigsmith_sandbox.errors import SandboxError
 from jigsmith_sandbox.limits import LimitPolicy
 from jigsmith_sandbox.pool import Pool
 
-from jigsmith_runtime import clock
+from jigsmith_runtime import attestations, clock
 from jigsmith_runtime.admission import Lane
 from jigsmith_runtime.audit.entries import EntryWriter
 from jigsmith_runtime.changes import Decision
@@ -24,7 +25,7 @@ from jigsmith_runtime.errors import (
     SandboxUnavailableError,
     Violation,
 )
-from jigsmith_runtime.identity import Principal
+from jigsmith_runtime.identity import PRINCIPAL, Principal
 from jigsmith_runtime.model import (
     Definition,
     FunctionSet,
@@ -59,6 +60,7 @@ class Registration:
     limits: LimitPolicy
     pool: Pool
     lane: Lane
+    attester: Attester
 
     def check_definition(self, definition: Definition) -> None:
         """Check everything but the source's meaning. Raises RequestInvalidError with all faults that were found."""
@@ -98,11 +100,14 @@ class Registration:
         existing = await versions.find(connection, name)
         if existing is not None:
             return Decision(existing, str(name))
-        version = FunctionVersion(name.digest, definition, provenance, principal.name, clock.now())
+        version = FunctionVersion(name.digest, definition, provenance, "", principal.name, clock.now())
+        envelope = self.attester.sign(attestations.provenance(version, node=self.entries.node))
+        version = replace(version, provenance_envelope=envelope)
         entry = self.entries.function_version_created(
             principal.name,
             function_version=str(name),
             provenance=asdict(provenance) | {"task_ids": list(provenance.task_ids)},
+            envelope_sha256=attestations.envelope_digest(envelope),
         )
         return Decision(version, str(name), entry, (versions.insertion(version),))
 
@@ -228,13 +233,15 @@ def _refused(verdict: PolicyVerdict) -> PolicyRefusedError:
 
 
 def _check_provenance(provenance: Provenance) -> None:
-    for field in ("run", "action", "model", "prompt_digest"):
+    for field in ("run", "action", "model", "prompt_digest", "response_digest"):
         _check_length(f"function_version.provenance.{field}", getattr(provenance, field), WORD_CHARS_MAX)
     _check_length("function_version.provenance.reason", provenance.reason, REASON_CHARS_MAX)
     if len(provenance.task_ids) > TASKS_MAX or any(len(task) > WORD_CHARS_MAX for task in provenance.task_ids):
         raise RequestInvalidError.of(
             "function_version.provenance.task_ids", f"may have {TASKS_MAX} items of {WORD_CHARS_MAX} characters"
         )
+    if provenance.owner and not PRINCIPAL.fullmatch(provenance.owner):
+        raise RequestInvalidError.of("function_version.provenance.owner", "must be user:NAME or service:NAME")
     if provenance.epoch < 0:
         raise RequestInvalidError.of("function_version.provenance.epoch", "must not be negative")
 

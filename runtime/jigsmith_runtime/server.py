@@ -15,6 +15,7 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
+from jigsmith.attestation import AttestationError, Attester, TrustedKeys
 from jigsmith.v1 import (
     audit_pb2,
     audit_pb2_grpc,
@@ -27,8 +28,10 @@ from jigsmith.v1 import (
     release_pb2,
     release_pb2_grpc,
 )
+from jigsmith_sandbox.backend import Backend
 from jigsmith_sandbox.backends import choose
 from jigsmith_sandbox.call_groups import MemoryScope
+from jigsmith_sandbox.limits import LimitPolicy
 from jigsmith_sandbox.limits import load as load_limits
 from jigsmith_sandbox.pool import Pool
 from jigsmith_sandbox.profiles import DEFAULT as DEFAULT_PROFILE
@@ -40,6 +43,7 @@ from jigsmith_worker.isolation import Isolation
 from jigsmith_runtime.admission import Lane, LaneName
 from jigsmith_runtime.audit import AuditLog, load_or_create_signer
 from jigsmith_runtime.audit.entries import EntryWriter
+from jigsmith_runtime.audit.keys import load_or_create_key
 from jigsmith_runtime.audit.payloads import AuditPolicy, PayloadStore
 from jigsmith_runtime.changes import Changes
 from jigsmith_runtime.data_folder import DataFolder, write_atomically
@@ -52,6 +56,9 @@ from jigsmith_runtime.refusals import Refusals
 from jigsmith_runtime.registration import Registration
 from jigsmith_runtime.registry.database import Database
 from jigsmith_runtime.releases.commands import ReleaseCommands
+from jigsmith_runtime.releases.enforcement import Enforcement
+from jigsmith_runtime.releases.policy import ReleasePolicy
+from jigsmith_runtime.releases.retirement import RetirementCommands
 from jigsmith_runtime.repeats import Repeats
 from jigsmith_runtime.services.audit import AuditService
 from jigsmith_runtime.services.function_sets import FunctionSetService
@@ -88,8 +95,9 @@ class ListenError(Exception):
 async def serve(settings: Settings) -> None:
     """Run a runtime until SIGTERM or SIGINT.
 
-    Raises ListenError, DataFolderError, PrincipalsFileError, LogCorruptError, KeyFileError, BackendMissingError,
-    SandboxUnavailableError, LimitError, ProfileError, BlockingIOError if another runtime uses the data folder.
+    Raises ListenError, DataFolderError, PrincipalsFileError, AuditPolicyError, ReleasePolicyError, AttestationError,
+    LogCorruptError, KeyFileError, BackendMissingError, SandboxUnavailableError, LimitError, ProfileError, BlockingIOError if
+    another runtime uses the data folder.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -119,6 +127,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     stack.push_async_callback(changes.close)
     await changes.recover()
     await _close_interrupted(log, entries, repeats)
+    attester, enforcement = _signing(settings, folder)
     payloads = PayloadStore.open(folder.payloads, folder.payload_key)
     refusals = Refusals(log, entries)
     stack.push_async_callback(refusals.close)
@@ -128,30 +137,20 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         container_runtime=settings.container_runtime,
         launcher=settings.launcher,
     )
-    profiles = _profiles(settings)
-    slots = -(-settings.concurrency * len(LaneName) // profiles[DEFAULT_PROFILE].sandboxes_max)
-    pool = await stack.enter_async_context(
-        Pool(
-            backend,
-            owner=sandbox_owner(node),
-            slots=slots,
-            profiles=profiles,
-            limits=limits,
-            sockets=settings.sockets,
-        )
-    )
+    pool = await stack.enter_async_context(_pool(settings, backend, limits, node))
     lanes = {name: Lane(name, concurrency=settings.concurrency, max_waiting=settings.max_waiting) for name in LaneName}
-    registration = Registration(entries, limits, pool, lanes[LaneName.OPTIMIZER])
+    registration = Registration(entries, limits, pool, lanes[LaneName.OPTIMIZER], attester)
     executor = Executor(
         pool=pool,
         log=log,
         entries=entries,
         payloads=payloads,
-        audit_policy=AuditPolicy() if settings.audit_policy is None else AuditPolicy.load(settings.audit_policy),
+        audit_policy=_audit_policy(settings),
         lanes=lanes,
-        targets=Targets(database, changes),
+        targets=Targets(database, changes, enforcement),
         limits=limits,
     )
+    commands = ReleaseCommands(entries, attester, _release_policy(settings), limits.default.as_dict())
     invocations = InvocationService(executor, repeats, refusals)
     stack.push_async_callback(invocations.close)
 
@@ -161,7 +160,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         FunctionSetService(database, changes, registration), server
     )
     release_pb2_grpc.add_ReleaseServiceServicer_to_server(
-        ReleaseService(database, changes, ReleaseCommands(entries)), server
+        ReleaseService(database, changes, commands, RetirementCommands(entries), executor), server
     )
     invocation_pb2_grpc.add_InvocationServiceServicer_to_server(invocations, server)
     audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(log, entries, payloads), server)
@@ -242,6 +241,37 @@ async def _add_health_and_reflection(server: grpc.aio.Server) -> health_aio.Heal
     reflected = (*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(reflected, server)
     return health
+
+
+def _signing(settings: Settings, folder: DataFolder) -> tuple[Attester, Enforcement]:
+    """Return what signs approvals here, and what believes this node's signatures and those of others that are trusted."""
+    attester = Attester(load_or_create_key(folder.release_key))
+    write_atomically(folder.release_public_key, attester.public_pem.decode())
+    try:
+        others = [path.read_bytes() for path in settings.trusted_keys]
+    except OSError as error:
+        raise AttestationError(f"cannot read the trusted key {error.filename}: {error.strerror}") from error
+    return attester, Enforcement(TrustedKeys.parse(attester.public_pem, *others))
+
+
+def _release_policy(settings: Settings) -> ReleasePolicy:
+    return ReleasePolicy() if settings.release_policy is None else ReleasePolicy.load(settings.release_policy)
+
+
+def _audit_policy(settings: Settings) -> AuditPolicy:
+    return AuditPolicy() if settings.audit_policy is None else AuditPolicy.load(settings.audit_policy)
+
+
+def _pool(settings: Settings, backend: Backend, limits: LimitPolicy, node: str) -> Pool:
+    profiles = _profiles(settings)
+    return Pool(
+        backend,
+        owner=sandbox_owner(node),
+        slots=-(-settings.concurrency * len(LaneName) // profiles[DEFAULT_PROFILE].sandboxes_max),
+        profiles=profiles,
+        limits=limits,
+        sockets=settings.sockets,
+    )
 
 
 def _profiles(settings: Settings) -> dict[str, Profile]:

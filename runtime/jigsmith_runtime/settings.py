@@ -35,6 +35,10 @@ class Settings:
     sockets: Path | None = None
     """Folder for the sandboxes' sockets; a launcher demands its own."""
     principals: Path | None = None
+    release_policy: Path | None = None
+    """File that says what releases demand beyond the rules that always hold."""
+    trusted_keys: tuple[Path, ...] = ()
+    """Public keys of other runtimes on the same registry, whose signatures are believed here."""
     audit_policy: Path | None = None
     """File that says of which functions arguments and results are kept; without it, of none."""
     dev: bool = False

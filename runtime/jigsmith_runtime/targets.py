@@ -1,5 +1,7 @@
 """What a name to invoke stands for now, and whether the caller may run it."""
 
+import math
+import time
 from dataclasses import dataclass
 
 from jigsmith.names import (
@@ -14,12 +16,13 @@ from jigsmith.names import (
 
 from jigsmith_runtime.admission import LaneName
 from jigsmith_runtime.changes import Changes
-from jigsmith_runtime.errors import NotApprovedError, NotFoundError, NotPermittedError
+from jigsmith_runtime.errors import NotApprovedError, NotFoundError, NotPermittedError, QuarantinedError
 from jigsmith_runtime.identity import Principal
 from jigsmith_runtime.model import FunctionVersion, Revision
-from jigsmith_runtime.registry import releases, sets, versions
+from jigsmith_runtime.registry import quarantines, releases, sets, versions
 from jigsmith_runtime.registry.database import Connection, Database
 from jigsmith_runtime.releases import rules
+from jigsmith_runtime.releases.enforcement import Enforcement, check_content
 from jigsmith_runtime.roles import DRAFT_RUNNERS, Role
 
 _CACHED_MAX = 4_096
@@ -36,19 +39,22 @@ class Resolution:
     lane: LaneName
     epoch: int
     """In which epoch of the channels this was so."""
+    until: float
+    """Until when its approvals hold, in seconds since 1970."""
 
 
 class Targets:
     """Resolves names. Answers are remembered until a channel moves or a policy changes; versions never change."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
+    def __init__(self, database: Database, changes: Changes, enforcement: Enforcement) -> None:
         self._database = database
         self._changes = changes
+        self._enforcement = enforcement
         self._known: dict[Target, Resolution] = {}
 
     def holds(self, resolution: Resolution) -> bool:
         """Return whether a resolution still holds. True until the caller next gives up control."""
-        return resolution.epoch == self._changes.epoch and not self._changes.moving
+        return resolution.epoch == self._changes.epoch and not self._changes.moving and time.time() < resolution.until
 
     async def resolve(self, target: Target, principal: Principal) -> Resolution:
         """Return what a name stands for.
@@ -63,10 +69,12 @@ class Targets:
             await self._changes.settled()
         epoch = self._changes.epoch
         async with self._database.reading() as connection:
-            version, revision, release = await _find(connection, target)
+            found = await _find(connection, self._enforcement, target)
         if len(self._known) >= _CACHED_MAX:
             self._known.clear()
-        resolution = self._known[target] = Resolution(version, revision, release, lane_of(target), epoch)
+        resolution = self._known[target] = Resolution(
+            found.version, found.revision, found.release, lane_of(target), epoch, found.until
+        )
         return resolution
 
 
@@ -87,37 +95,47 @@ def permit(target: Target, principal: Principal) -> None:
         raise NotFoundError(target)
 
 
-async def _find(
-    connection: Connection, target: Target
-) -> tuple[FunctionVersion, RevisionName | None, ReleaseName | None]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    version: FunctionVersion
+    revision: RevisionName | None = None
     release: ReleaseName | None = None
+    until: float = math.inf
+
+
+async def _find(connection: Connection, enforcement: Enforcement, target: Target) -> _Found:
     if isinstance(target, VersionName):
         version = await _version(connection, target, target)
         rules.check_policy(version, None)
-        return version, None, None
+        return _Found(version)
+    release, until = None, math.inf
     if isinstance(target, RevisionFunctionName):
         revision = await _revision(connection, RevisionName(target.function_set, target.revision), target)
-        rules.check_not_quarantined(revision)
     else:
-        revision, release = await _released(connection, target)
+        revision, release, until = await _released(connection, enforcement, target)
     held = next((name for name in revision.versions if name.function == target.function), None)
+    rules.check_usable(revision, await quarantines.find(connection, (revision.name, *([held] if held else []))))
     if held is None:
         raise NotFoundError(target)
     version = await _version(connection, held, target)
     rules.check_policy(version, await sets.find_set(connection, revision.name.function_set))
-    return version, revision.name, release
+    return _Found(version, revision.name, release, until)
 
 
-async def _released(connection: Connection, target: ChannelFunctionName) -> tuple[Revision, ReleaseName | None]:
+async def _released(
+    connection: Connection, enforcement: Enforcement, target: ChannelFunctionName
+) -> tuple[Revision, ReleaseName | None, float]:
+    """Return what a channel has, by which release, and until when (seconds since 1970) that is approved."""
     channel = await sets.find_channel(connection, ChannelName(target.function_set, target.channel))
     if channel is None:
         raise NotFoundError(target)
     if channel.revision is None:
         raise NotApprovedError(f"{channel.name} points at no revision")
     revision = await _revision(connection, channel.revision, target)
+    rules.check_usable(revision, await quarantines.find(connection, [revision.name]))
     release = None if channel.release is None else await releases.find(connection, channel.release)
-    rules.check_approved(channel, revision, release)
-    return revision, channel.release
+    until = enforcement.check_released(channel, revision, release)
+    return revision, channel.release, until.timestamp()
 
 
 async def _revision(connection: Connection, name: RevisionName, target: Target) -> Revision:
@@ -131,4 +149,7 @@ async def _version(connection: Connection, name: VersionName, target: Target) ->
     version = await versions.find(connection, name)
     if version is None:
         raise NotFoundError(target)
+    check_content(version)
+    if await quarantines.find(connection, [name]):
+        raise QuarantinedError(f"{name} was taken out of use", resource=str(name))
     return version

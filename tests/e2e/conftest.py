@@ -55,6 +55,8 @@ class Runtime:
     options: tuple[str, ...] = ()
     address: str = ""
     process: subprocess.Popen[bytes] | None = None
+    extra_principals: str = ""
+    """Entries of the principals file beyond one for each role."""
     _tokens: dict[str, str] = field(default_factory=lambda: {role: new_token() for role in PRINCIPALS})
 
     @property
@@ -97,7 +99,7 @@ class Runtime:
             principal_entry(PRINCIPALS[role], token, [role], ["functionSets/*/channels/*"] if role == "agent" else [])
             for role, token in self._tokens.items()
         ]
-        (self.directory / "principals.toml").write_text("\n\n".join(entries))
+        (self.directory / "principals.toml").write_text("\n\n".join([*entries, self.extra_principals]))
         command = [sys.executable, "-m", "jigsmith_runtime", "serve", "--data", str(self.data)]
         command += ["--listen", f"127.0.0.1:{port}", "--backend", self.backend, "--log-format", "json"]
         command += ["--principals", str(self.directory / "principals.toml"), *self.options]
@@ -146,7 +148,11 @@ def _identifying(metadata: tuple[tuple[str, str], ...]) -> list[grpc.aio.ClientI
         async def intercept_stream_stream(self, continuation, client_call_details, request_iterator):
             return await continuation(add(client_call_details), request_iterator)
 
-    return [Unary(), Stream()]
+    class Tail(grpc.aio.UnaryStreamClientInterceptor):
+        async def intercept_unary_stream(self, continuation, client_call_details, request):
+            return await continuation(add(client_call_details), request)
+
+    return [Unary(), Tail(), Stream()]
 
 
 @pytest.fixture(scope="session", params=["bubblewrap", "docker"])

@@ -124,23 +124,24 @@ def _method(full_name: str) -> tuple[str, type]:
 async def test_the_role_table_is_what_is_enforced(runtime, rpc: str) -> None:
     """Each RPC with each role, and with no credentials: denied exactly where the table says so."""
     method, request = _method(rpc)
-    streaming = method.full_name.endswith("InvokeBatch")
     for role in Role:
         async with runtime.channel(role.value) as channel:
-            code = await _code(channel, rpc, request(), streaming=streaming)
+            code = await _code(channel, rpc, request(), method)
         denied = code is grpc.StatusCode.PERMISSION_DENIED
         assert denied == (role not in ROLES_OF_RPC[rpc]), (rpc, role, code)
     async with grpc.aio.insecure_channel(runtime.address) as channel:
-        assert await _code(channel, rpc, request(), streaming=streaming) is grpc.StatusCode.UNAUTHENTICATED
+        assert await _code(channel, rpc, request(), method) is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def _code(channel: grpc.aio.Channel, rpc: str, request, *, streaming: bool) -> grpc.StatusCode:
+async def _code(channel: grpc.aio.Channel, rpc: str, request, method) -> grpc.StatusCode:
     serialize = type(request).SerializeToString
     try:
-        if streaming:
-            call = channel.stream_stream(rpc, serialize, bytes)(iter([]))
-            async for _ in call:
+        if method.client_streaming:
+            async for _ in channel.stream_stream(rpc, serialize, bytes)(iter([])):
                 pass
+        elif method.server_streaming:
+            async for _ in channel.unary_stream(rpc, serialize, bytes)(request):
+                break
         else:
             await channel.unary_unary(rpc, serialize, bytes)(request)
     except grpc.aio.AioRpcError as error:

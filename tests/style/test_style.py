@@ -25,6 +25,7 @@ DOORS = {
     "openai": ["optimizer/jigsmith_optimizer/llm.py"],
     "sqlalchemy": ["runtime/jigsmith_runtime/registry/"],
     "alembic": ["runtime/jigsmith_runtime/registry/"],
+    "securesystemslib": ["client/jigsmith/attestation.py"],
     "RestrictedPython": ["sandbox/jigsmith_worker/policy/", "sandbox/jigsmith_sandbox/interpreter.py"],
 }
 """Each library has one door, so that it can be looked at, limited and replaced there."""

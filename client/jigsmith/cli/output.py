@@ -68,6 +68,11 @@ class Output:
         else:
             _console.print(Text(printable(text)))
 
+    @staticmethod
+    def facts(message: Message) -> dict[str, Any]:  # Any: JSON
+        """Return a message as `value` would print it, to be part of something larger."""
+        return MessageToDict(message, preserving_proto_field_name=True)
+
     def rows(self, header: Sequence[str], rows: Iterable[tuple[Message, Sequence[str]]]) -> None:
         """Print a list: a JSON object per line, or columns as wide as they must be, so that names can be copied."""
         if self.as_json:

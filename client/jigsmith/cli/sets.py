@@ -1,14 +1,13 @@
 """`jigsmith sets`: function sets, their revisions and channels."""
 
-import difflib
 from typing import Annotated
 
 import typer
 
 from jigsmith.cli.connection import connection_of
-from jigsmith.client import Client
+from jigsmith.diff import compare
 from jigsmith.requests import Policy
-from jigsmith.v1 import function_pb2, function_set_pb2
+from jigsmith.v1 import function_set_pb2
 
 app = typer.Typer(no_args_is_help=True, help="Function sets, their revisions and channels.")
 
@@ -101,32 +100,8 @@ def diff(
     """Show what changed from one revision to another, in source, schema and description."""
     connection = connection_of(context)
     with connection.client() as client:
-        text = difference(client, old, new)
-    connection.output.value({"diff": text}, text or "no difference")
-
-
-def difference(client: Client, old: str, new: str) -> str:
-    """Return the unified diff between two revisions; an empty `old` stands for the empty set."""
-    before = _by_name(client.get_revision(old)) if old else {}
-    after = _by_name(client.get_revision(new))
-    lines: list[str] = []
-    for name in sorted(before.keys() | after.keys()):
-        texts = _text(before.get(name)), _text(after.get(name))
-        labels = f"{name} in {old or 'nothing'}", f"{name} in {new}"
-        lines += difflib.unified_diff(texts[0], texts[1], labels[0], labels[1], lineterm="")
-    return "\n".join(lines)
-
-
-def _by_name(revision: function_set_pb2.Revision) -> dict[str, function_pb2.FunctionVersion]:
-    return {one.name.split("/")[1]: one for one in revision.resolved_versions}
-
-
-def _text(version: function_pb2.FunctionVersion | None) -> list[str]:
-    if version is None:
-        return []
-    head = [f"description: {version.description}", f"parameters: {version.parameters_json}"]
-    policy = function_pb2.Policy.Name(version.policy).removeprefix("POLICY_").lower()
-    return [*head, f"returns: {version.returns_json}", f"policy: {policy}", *version.source.splitlines()]
+        found = compare(client.get_revision(old), client.get_revision(new))
+    connection.output.value(found.facts(), found.text() or "no difference")
 
 
 def _state(revision: function_set_pb2.Revision) -> str:

@@ -26,35 +26,35 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ajigsmith/v1/function.proto\x12\x0bjigsmith.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"G\n\x08\x46unction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0elatest_version\x18\x02 \x01(\t\x12\x15\n\rversion_count\x18\x03 \x01(\x05\"\xf4\x02\n\x0f\x46unctionVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x17\n\x0fparameters_json\x18\x04 \x01(\t\x12\x14\n\x0creturns_json\x18\x05 \x01(\t\x12\x0e\n\x06source\x18\x06 \x01(\t\x12\x13\n\x0b\x65ntry_point\x18\x07 \x01(\t\x12\x10\n\x08packages\x18\x08 \x03(\t\x12\x0f\n\x07profile\x18\t \x01(\t\x12#\n\x06limits\x18\n \x01(\x0b\x32\x13.jigsmith.v1.Limits\x12+\n\nprovenance\x18\x0b \x01(\x0b\x32\x17.jigsmith.v1.Provenance\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\r \x01(\t\x12#\n\x06policy\x18\x0e \x01(\x0e\x32\x13.jigsmith.v1.Policy\"\x99\x02\n\x06Limits\x12\'\n\x04wall\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x63pu\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\x12\x11\n\tprocesses\x18\x04 \x01(\x05\x12\x14\n\x0coutput_bytes\x18\x05 \x01(\x03\x12\x14\n\x0cresult_bytes\x18\x06 \x01(\x03\x12\x12\n\ntemp_bytes\x18\x07 \x01(\x03\x12\x12\n\ntemp_files\x18\x08 \x01(\x05\x12\x12\n\nopen_files\x18\t \x01(\x05\x12\x17\n\x0f\x61rguments_bytes\x18\n \x01(\x03\x12\x14\n\x0cresult_depth\x18\x0b \x01(\x05\"\x80\x01\n\nProvenance\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x05\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x10\n\x08task_ids\x18\x05 \x03(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x15\n\rprompt_digest\x18\x07 \x01(\t\"\x91\x01\n\x1c\x43reateFunctionVersionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x36\n\x10\x66unction_version\x18\x02 \x01(\x0b\x32\x1c.jigsmith.v1.FunctionVersion\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\")\n\x19GetFunctionVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x1bListFunctionVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"p\n\x1cListFunctionVersionsResponse\x12\x37\n\x11\x66unction_versions\x18\x01 \x03(\x0b\x32\x1c.jigsmith.v1.FunctionVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x14ListFunctionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x15ListFunctionsResponse\x12(\n\tfunctions\x18\x01 \x03(\x0b\x32\x15.jigsmith.v1.Function\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*H\n\x06Policy\x12\x16\n\x12POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11POLICY_RESTRICTED\x10\x01\x12\x0f\n\x0bPOLICY_NONE\x10\x02\x32\x94\x03\n\x0f\x46unctionService\x12`\n\x15\x43reateFunctionVersion\x12).jigsmith.v1.CreateFunctionVersionRequest\x1a\x1c.jigsmith.v1.FunctionVersion\x12Z\n\x12GetFunctionVersion\x12&.jigsmith.v1.GetFunctionVersionRequest\x1a\x1c.jigsmith.v1.FunctionVersion\x12k\n\x14ListFunctionVersions\x12(.jigsmith.v1.ListFunctionVersionsRequest\x1a).jigsmith.v1.ListFunctionVersionsResponse\x12V\n\rListFunctions\x12!.jigsmith.v1.ListFunctionsRequest\x1a\".jigsmith.v1.ListFunctionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ajigsmith/v1/function.proto\x12\x0bjigsmith.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"G\n\x08\x46unction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0elatest_version\x18\x02 \x01(\t\x12\x15\n\rversion_count\x18\x03 \x01(\x05\"\x96\x03\n\x0f\x46unctionVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x17\n\x0fparameters_json\x18\x04 \x01(\t\x12\x14\n\x0creturns_json\x18\x05 \x01(\t\x12\x0e\n\x06source\x18\x06 \x01(\t\x12\x13\n\x0b\x65ntry_point\x18\x07 \x01(\t\x12\x10\n\x08packages\x18\x08 \x03(\t\x12\x0f\n\x07profile\x18\t \x01(\t\x12#\n\x06limits\x18\n \x01(\x0b\x32\x13.jigsmith.v1.Limits\x12+\n\nprovenance\x18\x0b \x01(\x0b\x32\x17.jigsmith.v1.Provenance\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\r \x01(\t\x12#\n\x06policy\x18\x0e \x01(\x0e\x32\x13.jigsmith.v1.Policy\x12 \n\x18provenance_envelope_json\x18\x0f \x01(\t\"\x99\x02\n\x06Limits\x12\'\n\x04wall\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x63pu\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\x12\x11\n\tprocesses\x18\x04 \x01(\x05\x12\x14\n\x0coutput_bytes\x18\x05 \x01(\x03\x12\x14\n\x0cresult_bytes\x18\x06 \x01(\x03\x12\x12\n\ntemp_bytes\x18\x07 \x01(\x03\x12\x12\n\ntemp_files\x18\x08 \x01(\x05\x12\x12\n\nopen_files\x18\t \x01(\x05\x12\x17\n\x0f\x61rguments_bytes\x18\n \x01(\x03\x12\x14\n\x0cresult_depth\x18\x0b \x01(\x05\"\xa8\x01\n\nProvenance\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x05\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x10\n\x08task_ids\x18\x05 \x03(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x15\n\rprompt_digest\x18\x07 \x01(\t\x12\x17\n\x0fresponse_digest\x18\x08 \x01(\t\x12\r\n\x05owner\x18\t \x01(\t\"\x91\x01\n\x1c\x43reateFunctionVersionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x36\n\x10\x66unction_version\x18\x02 \x01(\x0b\x32\x1c.jigsmith.v1.FunctionVersion\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\")\n\x19GetFunctionVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x1bListFunctionVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"p\n\x1cListFunctionVersionsResponse\x12\x37\n\x11\x66unction_versions\x18\x01 \x03(\x0b\x32\x1c.jigsmith.v1.FunctionVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x14ListFunctionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05query\x18\x03 \x01(\t\"Z\n\x15ListFunctionsResponse\x12(\n\tfunctions\x18\x01 \x03(\x0b\x32\x15.jigsmith.v1.Function\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*H\n\x06Policy\x12\x16\n\x12POLICY_UNSPECIFIED\x10\x00\x12\x15\n\x11POLICY_RESTRICTED\x10\x01\x12\x0f\n\x0bPOLICY_NONE\x10\x02\x32\x94\x03\n\x0f\x46unctionService\x12`\n\x15\x43reateFunctionVersion\x12).jigsmith.v1.CreateFunctionVersionRequest\x1a\x1c.jigsmith.v1.FunctionVersion\x12Z\n\x12GetFunctionVersion\x12&.jigsmith.v1.GetFunctionVersionRequest\x1a\x1c.jigsmith.v1.FunctionVersion\x12k\n\x14ListFunctionVersions\x12(.jigsmith.v1.ListFunctionVersionsRequest\x1a).jigsmith.v1.ListFunctionVersionsResponse\x12V\n\rListFunctions\x12!.jigsmith.v1.ListFunctionsRequest\x1a\".jigsmith.v1.ListFunctionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'jigsmith.v1.function_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_POLICY']._serialized_start=1517
-  _globals['_POLICY']._serialized_end=1589
+  _globals['_POLICY']._serialized_start=1606
+  _globals['_POLICY']._serialized_end=1678
   _globals['_FUNCTION']._serialized_start=108
   _globals['_FUNCTION']._serialized_end=179
   _globals['_FUNCTIONVERSION']._serialized_start=182
-  _globals['_FUNCTIONVERSION']._serialized_end=554
-  _globals['_LIMITS']._serialized_start=557
-  _globals['_LIMITS']._serialized_end=838
-  _globals['_PROVENANCE']._serialized_start=841
-  _globals['_PROVENANCE']._serialized_end=969
-  _globals['_CREATEFUNCTIONVERSIONREQUEST']._serialized_start=972
-  _globals['_CREATEFUNCTIONVERSIONREQUEST']._serialized_end=1117
-  _globals['_GETFUNCTIONVERSIONREQUEST']._serialized_start=1119
-  _globals['_GETFUNCTIONVERSIONREQUEST']._serialized_end=1160
-  _globals['_LISTFUNCTIONVERSIONSREQUEST']._serialized_start=1162
-  _globals['_LISTFUNCTIONVERSIONSREQUEST']._serialized_end=1246
-  _globals['_LISTFUNCTIONVERSIONSRESPONSE']._serialized_start=1248
-  _globals['_LISTFUNCTIONVERSIONSRESPONSE']._serialized_end=1360
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=1362
-  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=1423
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=1425
-  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=1515
-  _globals['_FUNCTIONSERVICE']._serialized_start=1592
-  _globals['_FUNCTIONSERVICE']._serialized_end=1996
+  _globals['_FUNCTIONVERSION']._serialized_end=588
+  _globals['_LIMITS']._serialized_start=591
+  _globals['_LIMITS']._serialized_end=872
+  _globals['_PROVENANCE']._serialized_start=875
+  _globals['_PROVENANCE']._serialized_end=1043
+  _globals['_CREATEFUNCTIONVERSIONREQUEST']._serialized_start=1046
+  _globals['_CREATEFUNCTIONVERSIONREQUEST']._serialized_end=1191
+  _globals['_GETFUNCTIONVERSIONREQUEST']._serialized_start=1193
+  _globals['_GETFUNCTIONVERSIONREQUEST']._serialized_end=1234
+  _globals['_LISTFUNCTIONVERSIONSREQUEST']._serialized_start=1236
+  _globals['_LISTFUNCTIONVERSIONSREQUEST']._serialized_end=1320
+  _globals['_LISTFUNCTIONVERSIONSRESPONSE']._serialized_start=1322
+  _globals['_LISTFUNCTIONVERSIONSRESPONSE']._serialized_end=1434
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_start=1436
+  _globals['_LISTFUNCTIONSREQUEST']._serialized_end=1512
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_start=1514
+  _globals['_LISTFUNCTIONSRESPONSE']._serialized_end=1604
+  _globals['_FUNCTIONSERVICE']._serialized_start=1681
+  _globals['_FUNCTIONSERVICE']._serialized_end=2085
 # @@protoc_insertion_point(module_scope)

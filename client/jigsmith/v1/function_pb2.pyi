@@ -99,6 +99,7 @@ class FunctionVersion(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     CREATOR_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    PROVENANCE_ENVELOPE_JSON_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `functions/{function}/versions/{digest}`. Output only."""
     digest: _builtins.str
@@ -121,6 +122,8 @@ class FunctionVersion(_message.Message):
     """The principal that registered it. Output only."""
     policy: Global___Policy.ValueType
     """What checks the source. Empty: `POLICY_RESTRICTED`. Part of the digest."""
+    provenance_envelope_json: _builtins.str
+    """The signed statement of where it comes from (DSSE envelope, SLSA provenance), JSON text. Output only; absent in lists."""
     @_builtins.property
     def packages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Packages that the source imports beyond the standard library. They must belong to the profile."""
@@ -154,10 +157,11 @@ class FunctionVersion(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         creator: _builtins.str = ...,
         policy: Global___Policy.ValueType = ...,
+        provenance_envelope_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "limits", b"limits", "provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "description", b"description", "digest", b"digest", "entry_point", b"entry_point", "limits", b"limits", "name", b"name", "packages", b"packages", "parameters_json", b"parameters_json", "policy", b"policy", "profile", b"profile", "provenance", b"provenance", "returns_json", b"returns_json", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "description", b"description", "digest", b"digest", "entry_point", b"entry_point", "limits", b"limits", "name", b"name", "packages", b"packages", "parameters_json", b"parameters_json", "policy", b"policy", "profile", b"profile", "provenance", b"provenance", "provenance_envelope_json", b"provenance_envelope_json", "returns_json", b"returns_json", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -242,6 +246,8 @@ class Provenance(_message.Message):
     TASK_IDS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     PROMPT_DIGEST_FIELD_NUMBER: _builtins.int
+    RESPONSE_DIGEST_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """The training run that proposed it. Empty for a version written by hand."""
     epoch: _builtins.int
@@ -254,6 +260,10 @@ class Provenance(_message.Message):
     """The model that wrote it. Empty for a person."""
     prompt_digest: _builtins.str
     """sha256 of the prompt, hexadecimal."""
+    response_digest: _builtins.str
+    """sha256 of the model's answer, hexadecimal."""
+    owner: _builtins.str
+    """The person who started the run, `user:NAME`: they may not approve what comes of it."""
     @_builtins.property
     def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The failed tasks that motivated it."""
@@ -268,10 +278,12 @@ class Provenance(_message.Message):
         task_ids: _abc.Iterable[_builtins.str] | None = ...,
         model: _builtins.str = ...,
         prompt_digest: _builtins.str = ...,
+        response_digest: _builtins.str = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "epoch", b"epoch", "model", b"model", "prompt_digest", b"prompt_digest", "reason", b"reason", "run", b"run", "task_ids", b"task_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "epoch", b"epoch", "model", b"model", "owner", b"owner", "prompt_digest", b"prompt_digest", "reason", b"reason", "response_digest", b"response_digest", "run", b"run", "task_ids", b"task_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -401,19 +413,23 @@ class ListFunctionsRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most this many; 0 means 100, more than 1000 means 1000."""
     page_token: _builtins.str
     """The `next_page_token` of the page before."""
+    query: _builtins.str
+    """Only functions whose name, or a version's description, holds this text, whatever the case. Optional."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        query: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -43,6 +43,12 @@ class _RevisionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Revisio
     """A channel was moved off it because it did harm."""
     REVISION_STATE_QUARANTINED: _RevisionState.ValueType  # 7
     """It runs nowhere, at once."""
+    REVISION_STATE_VERIFIED: _RevisionState.ValueType  # 8
+    """An evaluator attached results that passed; it waits for people."""
+    REVISION_STATE_DEPRECATED: _RevisionState.ValueType  # 9
+    """It should no longer be used; what points at it goes on."""
+    REVISION_STATE_RETIRED: _RevisionState.ValueType  # 10
+    """It runs nowhere any more."""
 
 class RevisionState(_RevisionState, metaclass=_RevisionStateEnumTypeWrapper):
     """Where a revision stands. The transitions and who may make them: docs/design.md, "Releases"."""
@@ -63,6 +69,12 @@ REVISION_STATE_ROLLED_BACK: RevisionState.ValueType  # 6
 """A channel was moved off it because it did harm."""
 REVISION_STATE_QUARANTINED: RevisionState.ValueType  # 7
 """It runs nowhere, at once."""
+REVISION_STATE_VERIFIED: RevisionState.ValueType  # 8
+"""An evaluator attached results that passed; it waits for people."""
+REVISION_STATE_DEPRECATED: RevisionState.ValueType  # 9
+"""It should no longer be used; what points at it goes on."""
+REVISION_STATE_RETIRED: RevisionState.ValueType  # 10
+"""It runs nowhere any more."""
 Global___RevisionState: _TypeAlias = RevisionState  # noqa: Y015
 
 @_typing.final

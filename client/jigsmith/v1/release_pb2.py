@@ -22,34 +22,52 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from jigsmith.v1 import function_set_pb2 as jigsmith_dot_v1_dot_function__set__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19jigsmith/v1/release.proto\x12\x0bjigsmith.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n\x07Release\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x17\n\x0frevision_digest\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.jigsmith.v1.ReleaseState\x12\x19\n\x11previous_revision\x18\x07 \x01(\t\x12\x11\n\trequester\x18\x08 \x01(\t\x12\x10\n\x08reviewer\x18\t \x01(\t\x12\x15\n\rreview_reason\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\"x\n\x14\x43reateReleaseRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12%\n\x07release\x18\x02 \x01(\x0b\x32\x14.jigsmith.v1.Release\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"!\n\x11GetReleaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListReleasesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x14ListReleasesResponse\x12&\n\x08releases\x18\x01 \x03(\x0b\x32\x14.jigsmith.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"s\n\x15\x41pproveReleaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x17\n\x0frevision_digest\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"Y\n\x14RejectReleaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"M\n\x16RollbackReleaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08*\xbb\x01\n\x0cReleaseState\x12\x1d\n\x19RELEASE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15RELEASE_STATE_PENDING\x10\x01\x12\x18\n\x14RELEASE_STATE_ACTIVE\x10\x02\x12\x1a\n\x16RELEASE_STATE_REJECTED\x10\x03\x12\x1d\n\x19RELEASE_STATE_ROLLED_BACK\x10\x04\x12\x1c\n\x18RELEASE_STATE_SUPERSEDED\x10\x05\x32\xd7\x03\n\x0eReleaseService\x12H\n\rCreateRelease\x12!.jigsmith.v1.CreateReleaseRequest\x1a\x14.jigsmith.v1.Release\x12\x42\n\nGetRelease\x12\x1e.jigsmith.v1.GetReleaseRequest\x1a\x14.jigsmith.v1.Release\x12S\n\x0cListReleases\x12 .jigsmith.v1.ListReleasesRequest\x1a!.jigsmith.v1.ListReleasesResponse\x12J\n\x0e\x41pproveRelease\x12\".jigsmith.v1.ApproveReleaseRequest\x1a\x14.jigsmith.v1.Release\x12H\n\rRejectRelease\x12!.jigsmith.v1.RejectReleaseRequest\x1a\x14.jigsmith.v1.Release\x12L\n\x0fRollbackRelease\x12#.jigsmith.v1.RollbackReleaseRequest\x1a\x14.jigsmith.v1.Releaseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19jigsmith/v1/release.proto\x12\x0bjigsmith.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ejigsmith/v1/function_set.proto\"\xd8\x03\n\x07Release\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x17\n\x0frevision_digest\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.jigsmith.v1.ReleaseState\x12\x19\n\x11previous_revision\x18\x07 \x01(\t\x12\x11\n\trequester\x18\x08 \x01(\t\x12\x10\n\x08reviewer\x18\t \x01(\t\x12\x15\n\rreview_reason\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x18\n\x10\x61pprovals_needed\x18\x0e \x01(\x05\x12(\n\tapprovals\x18\x0f \x03(\x0b\x32\x15.jigsmith.v1.Approval\x12\'\n\x08\x65vidence\x18\x10 \x03(\x0b\x32\x15.jigsmith.v1.Evidence\x12\x15\n\rraised_limits\x18\x11 \x03(\t\"\xa5\x01\n\x08\x41pproval\x12\x10\n\x08reviewer\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\renvelope_json\x18\x05 \x01(\t\"\xe5\x01\n\x08\x45vidence\x12\r\n\x05suite\x18\x01 \x01(\t\x12\x14\n\x0csuite_digest\x18\x02 \x01(\t\x12+\n\x06result\x18\x03 \x01(\x0e\x32\x1b.jigsmith.v1.EvidenceResult\x12\x0e\n\x06passed\x18\x04 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x05\x12\x0c\n\x04note\x18\x06 \x01(\t\x12\x11\n\tevaluator\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\renvelope_json\x18\t \x01(\t\"x\n\x14\x43reateReleaseRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12%\n\x07release\x18\x02 \x01(\x0b\x32\x14.jigsmith.v1.Release\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"!\n\x11GetReleaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListReleasesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x14ListReleasesResponse\x12&\n\x08releases\x18\x01 \x03(\x0b\x32\x14.jigsmith.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa1\x01\n\x15\x41pproveReleaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x17\n\x0frevision_digest\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12,\n\tvalid_for\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"~\n\x15\x41ttachEvidenceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x08\x65vidence\x18\x02 \x01(\x0b\x32\x15.jigsmith.v1.Evidence\x12\x17\n\x0frevision_digest\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"Y\n\x14RejectReleaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"M\n\x16RollbackReleaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"U\n\x11QuarantineRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0b\n\x03now\x18\x03 \x01(\x08\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"I\n\x12QuarantineResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\x12\x13\n\x0b\x65nded_calls\x18\x03 \x01(\x05\"O\n\x18\x44\x65precateRevisionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"L\n\x15RetireRevisionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08*\xbb\x01\n\x0cReleaseState\x12\x1d\n\x19RELEASE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15RELEASE_STATE_PENDING\x10\x01\x12\x18\n\x14RELEASE_STATE_ACTIVE\x10\x02\x12\x1a\n\x16RELEASE_STATE_REJECTED\x10\x03\x12\x1d\n\x19RELEASE_STATE_ROLLED_BACK\x10\x04\x12\x1c\n\x18RELEASE_STATE_SUPERSEDED\x10\x05*i\n\x0e\x45videnceResult\x12\x1f\n\x1b\x45VIDENCE_RESULT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45VIDENCE_RESULT_PASSED\x10\x01\x12\x1a\n\x16\x45VIDENCE_RESULT_FAILED\x10\x02\x32\x92\x06\n\x0eReleaseService\x12H\n\rCreateRelease\x12!.jigsmith.v1.CreateReleaseRequest\x1a\x14.jigsmith.v1.Release\x12\x42\n\nGetRelease\x12\x1e.jigsmith.v1.GetReleaseRequest\x1a\x14.jigsmith.v1.Release\x12S\n\x0cListReleases\x12 .jigsmith.v1.ListReleasesRequest\x1a!.jigsmith.v1.ListReleasesResponse\x12J\n\x0e\x41ttachEvidence\x12\".jigsmith.v1.AttachEvidenceRequest\x1a\x14.jigsmith.v1.Release\x12J\n\x0e\x41pproveRelease\x12\".jigsmith.v1.ApproveReleaseRequest\x1a\x14.jigsmith.v1.Release\x12H\n\rRejectRelease\x12!.jigsmith.v1.RejectReleaseRequest\x1a\x14.jigsmith.v1.Release\x12L\n\x0fRollbackRelease\x12#.jigsmith.v1.RollbackReleaseRequest\x1a\x14.jigsmith.v1.Release\x12M\n\nQuarantine\x12\x1e.jigsmith.v1.QuarantineRequest\x1a\x1f.jigsmith.v1.QuarantineResponse\x12Q\n\x11\x44\x65precateRevision\x12%.jigsmith.v1.DeprecateRevisionRequest\x1a\x15.jigsmith.v1.Revision\x12K\n\x0eRetireRevision\x12\".jigsmith.v1.RetireRevisionRequest\x1a\x15.jigsmith.v1.Revisionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'jigsmith.v1.release_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RELEASESTATE']._serialized_start=1030
-  _globals['_RELEASESTATE']._serialized_end=1217
-  _globals['_RELEASE']._serialized_start=76
-  _globals['_RELEASE']._serialized_end=416
-  _globals['_CREATERELEASEREQUEST']._serialized_start=418
-  _globals['_CREATERELEASEREQUEST']._serialized_end=538
-  _globals['_GETRELEASEREQUEST']._serialized_start=540
-  _globals['_GETRELEASEREQUEST']._serialized_end=573
-  _globals['_LISTRELEASESREQUEST']._serialized_start=575
-  _globals['_LISTRELEASESREQUEST']._serialized_end=651
-  _globals['_LISTRELEASESRESPONSE']._serialized_start=653
-  _globals['_LISTRELEASESRESPONSE']._serialized_end=740
-  _globals['_APPROVERELEASEREQUEST']._serialized_start=742
-  _globals['_APPROVERELEASEREQUEST']._serialized_end=857
-  _globals['_REJECTRELEASEREQUEST']._serialized_start=859
-  _globals['_REJECTRELEASEREQUEST']._serialized_end=948
-  _globals['_ROLLBACKRELEASEREQUEST']._serialized_start=950
-  _globals['_ROLLBACKRELEASEREQUEST']._serialized_end=1027
-  _globals['_RELEASESERVICE']._serialized_start=1220
-  _globals['_RELEASESERVICE']._serialized_end=1691
+  _globals['_RELEASESTATE']._serialized_start=2122
+  _globals['_RELEASESTATE']._serialized_end=2309
+  _globals['_EVIDENCERESULT']._serialized_start=2311
+  _globals['_EVIDENCERESULT']._serialized_end=2416
+  _globals['_RELEASE']._serialized_start=140
+  _globals['_RELEASE']._serialized_end=612
+  _globals['_APPROVAL']._serialized_start=615
+  _globals['_APPROVAL']._serialized_end=780
+  _globals['_EVIDENCE']._serialized_start=783
+  _globals['_EVIDENCE']._serialized_end=1012
+  _globals['_CREATERELEASEREQUEST']._serialized_start=1014
+  _globals['_CREATERELEASEREQUEST']._serialized_end=1134
+  _globals['_GETRELEASEREQUEST']._serialized_start=1136
+  _globals['_GETRELEASEREQUEST']._serialized_end=1169
+  _globals['_LISTRELEASESREQUEST']._serialized_start=1171
+  _globals['_LISTRELEASESREQUEST']._serialized_end=1247
+  _globals['_LISTRELEASESRESPONSE']._serialized_start=1249
+  _globals['_LISTRELEASESRESPONSE']._serialized_end=1336
+  _globals['_APPROVERELEASEREQUEST']._serialized_start=1339
+  _globals['_APPROVERELEASEREQUEST']._serialized_end=1500
+  _globals['_ATTACHEVIDENCEREQUEST']._serialized_start=1502
+  _globals['_ATTACHEVIDENCEREQUEST']._serialized_end=1628
+  _globals['_REJECTRELEASEREQUEST']._serialized_start=1630
+  _globals['_REJECTRELEASEREQUEST']._serialized_end=1719
+  _globals['_ROLLBACKRELEASEREQUEST']._serialized_start=1721
+  _globals['_ROLLBACKRELEASEREQUEST']._serialized_end=1798
+  _globals['_QUARANTINEREQUEST']._serialized_start=1800
+  _globals['_QUARANTINEREQUEST']._serialized_end=1885
+  _globals['_QUARANTINERESPONSE']._serialized_start=1887
+  _globals['_QUARANTINERESPONSE']._serialized_end=1960
+  _globals['_DEPRECATEREVISIONREQUEST']._serialized_start=1962
+  _globals['_DEPRECATEREVISIONREQUEST']._serialized_end=2041
+  _globals['_RETIREREVISIONREQUEST']._serialized_start=2043
+  _globals['_RETIREREVISIONREQUEST']._serialized_end=2119
+  _globals['_RELEASESERVICE']._serialized_start=2419
+  _globals['_RELEASESERVICE']._serialized_end=3205
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ Releases: how a revision gets into a channel, and out of it."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -56,6 +57,30 @@ RELEASE_STATE_SUPERSEDED: ReleaseState.ValueType  # 5
 """A later release moved the channel on."""
 Global___ReleaseState: _TypeAlias = ReleaseState  # noqa: Y015
 
+class _EvidenceResult:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EvidenceResultEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EvidenceResult.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EVIDENCE_RESULT_UNSPECIFIED: _EvidenceResult.ValueType  # 0
+    """Never sent."""
+    EVIDENCE_RESULT_PASSED: _EvidenceResult.ValueType  # 1
+    """It passed."""
+    EVIDENCE_RESULT_FAILED: _EvidenceResult.ValueType  # 2
+    """It failed."""
+
+class EvidenceResult(_EvidenceResult, metaclass=_EvidenceResultEnumTypeWrapper):
+    """How a test of a revision ended."""
+
+EVIDENCE_RESULT_UNSPECIFIED: EvidenceResult.ValueType  # 0
+"""Never sent."""
+EVIDENCE_RESULT_PASSED: EvidenceResult.ValueType  # 1
+"""It passed."""
+EVIDENCE_RESULT_FAILED: EvidenceResult.ValueType  # 2
+"""It failed."""
+Global___EvidenceResult: _TypeAlias = EvidenceResult  # noqa: Y015
+
 @_typing.final
 class Release(_message.Message):
     """The request to move a channel to a revision, and what became of it."""
@@ -75,6 +100,10 @@ class Release(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    APPROVALS_NEEDED_FIELD_NUMBER: _builtins.int
+    APPROVALS_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    RAISED_LIMITS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name: `functionSets/{function_set}/releases/{release}`. Output only."""
     channel: _builtins.str
@@ -97,6 +126,8 @@ class Release(_message.Message):
     """The reviewer's or operator's reason. Output only."""
     etag: _builtins.str
     """Changes with every change of the release. Output only."""
+    approvals_needed: _builtins.int
+    """How many approvals it needs: one, or two if it raises limits. Output only."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was asked for. Output only."""
@@ -104,6 +135,18 @@ class Release(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When its state last changed. Output only."""
+
+    @_builtins.property
+    def approvals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Approval]:
+        """The approvals that it has, oldest first. Output only."""
+
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
+        """The test results that evaluators attached, oldest first. Output only."""
+
+    @_builtins.property
+    def raised_limits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What in it raises limits, in words. Output only."""
 
     def __init__(
         self,
@@ -121,14 +164,116 @@ class Release(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        approvals_needed: _builtins.int = ...,
+        approvals: _abc.Iterable[Global___Approval] | None = ...,
+        evidence: _abc.Iterable[Global___Evidence] | None = ...,
+        raised_limits: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "create_time", b"create_time", "etag", b"etag", "name", b"name", "previous_revision", b"previous_revision", "reason", b"reason", "requester", b"requester", "review_reason", b"review_reason", "reviewer", b"reviewer", "revision", b"revision", "revision_digest", b"revision_digest", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "approvals_needed", b"approvals_needed", "channel", b"channel", "create_time", b"create_time", "etag", b"etag", "evidence", b"evidence", "name", b"name", "previous_revision", b"previous_revision", "raised_limits", b"raised_limits", "reason", b"reason", "requester", b"requester", "review_reason", b"review_reason", "reviewer", b"reviewer", "revision", b"revision", "revision_digest", b"revision_digest", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Release: _TypeAlias = Release  # noqa: Y015
+
+@_typing.final
+class Approval(_message.Message):
+    """One person's approval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVIEWER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    ENVELOPE_JSON_FIELD_NUMBER: _builtins.int
+    reviewer: _builtins.str
+    """Who approved."""
+    reason: _builtins.str
+    """Why."""
+    envelope_json: _builtins.str
+    """The signed statement (DSSE envelope, in-toto statement), JSON text."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when it holds: afterwards nothing runs on its strength."""
+
+    def __init__(
+        self,
+        *,
+        reviewer: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        envelope_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "envelope_json", b"envelope_json", "expire_time", b"expire_time", "reason", b"reason", "reviewer", b"reviewer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Approval: _TypeAlias = Approval  # noqa: Y015
+
+@_typing.final
+class Evidence(_message.Message):
+    """Test results of a revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUITE_FIELD_NUMBER: _builtins.int
+    SUITE_DIGEST_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    EVALUATOR_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    ENVELOPE_JSON_FIELD_NUMBER: _builtins.int
+    suite: _builtins.str
+    """What was tested with: a data set, a suite; for people."""
+    suite_digest: _builtins.str
+    """sha256 of the suite's contents, hexadecimal. Optional."""
+    result: Global___EvidenceResult.ValueType
+    """How it ended."""
+    passed: _builtins.int
+    """How many tests or tasks passed."""
+    failed: _builtins.int
+    """How many failed."""
+    note: _builtins.str
+    """What else a reviewer should know."""
+    evaluator: _builtins.str
+    """Who evaluated. Output only."""
+    envelope_json: _builtins.str
+    """The signed statement (DSSE envelope, in-toto test result), JSON text. Output only."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was attached. Output only."""
+
+    def __init__(
+        self,
+        *,
+        suite: _builtins.str = ...,
+        suite_digest: _builtins.str = ...,
+        result: Global___EvidenceResult.ValueType = ...,
+        passed: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        note: _builtins.str = ...,
+        evaluator: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        envelope_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "envelope_json", b"envelope_json", "evaluator", b"evaluator", "failed", b"failed", "note", b"note", "passed", b"passed", "result", b"result", "suite", b"suite", "suite_digest", b"suite_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
 
 @_typing.final
 class CreateReleaseRequest(_message.Message):
@@ -257,6 +402,7 @@ class ApproveReleaseRequest(_message.Message):
     REVISION_DIGEST_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    VALID_FOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`functionSets/{function_set}/releases/{release}`."""
     reason: _builtins.str
@@ -267,6 +413,10 @@ class ApproveReleaseRequest(_message.Message):
     """The release's etag as the reviewer saw it. Optional; ABORTED if it changed since."""
     validate_only: _builtins.bool
     """Check everything, change nothing."""
+    @_builtins.property
+    def valid_for(self) -> _duration_pb2.Duration:
+        """How long the approval holds. Optional: the operator's default, which is also the most."""
+
     def __init__(
         self,
         *,
@@ -275,14 +425,51 @@ class ApproveReleaseRequest(_message.Message):
         revision_digest: _builtins.str = ...,
         etag: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
+        valid_for: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["valid_for", b"valid_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "reason", b"reason", "revision_digest", b"revision_digest", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "reason", b"reason", "revision_digest", b"revision_digest", "valid_for", b"valid_for", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApproveReleaseRequest: _TypeAlias = ApproveReleaseRequest  # noqa: Y015
+
+@_typing.final
+class AttachEvidenceRequest(_message.Message):
+    """Request of ReleaseService.AttachEvidence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    REVISION_DIGEST_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`functionSets/{function_set}/releases/{release}`."""
+    revision_digest: _builtins.str
+    """The digest of the revision that was tested; FAILED_PRECONDITION if it is another one."""
+    validate_only: _builtins.bool
+    """Check everything, change nothing."""
+    @_builtins.property
+    def evidence(self) -> Global___Evidence:
+        """The results; output-only fields are ignored."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        evidence: Global___Evidence | None = ...,
+        revision_digest: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "name", b"name", "revision_digest", b"revision_digest", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachEvidenceRequest: _TypeAlias = AttachEvidenceRequest  # noqa: Y015
 
 @_typing.final
 class RejectReleaseRequest(_message.Message):
@@ -347,3 +534,129 @@ class RollbackReleaseRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RollbackReleaseRequest: _TypeAlias = RollbackReleaseRequest  # noqa: Y015
+
+@_typing.final
+class QuarantineRequest(_message.Message):
+    """Request of ReleaseService.Quarantine."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`functionSets/{function_set}/revisions/{revision}` or `functions/{function}/versions/{digest}`."""
+    reason: _builtins.str
+    """Why. Mandatory."""
+    now: _builtins.bool
+    """End the calls that run now, too; otherwise they finish."""
+    validate_only: _builtins.bool
+    """Check everything, change nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        now: _builtins.bool = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "now", b"now", "reason", b"reason", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuarantineRequest: _TypeAlias = QuarantineRequest  # noqa: Y015
+
+@_typing.final
+class QuarantineResponse(_message.Message):
+    """Answer of ReleaseService.Quarantine."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    ENDED_CALLS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What was taken out of use."""
+    ended_calls: _builtins.int
+    """How many calls the node that answers ended."""
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The channels that point at it, and now serve nothing that holds it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
+        ended_calls: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "ended_calls", b"ended_calls", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuarantineResponse: _TypeAlias = QuarantineResponse  # noqa: Y015
+
+@_typing.final
+class DeprecateRevisionRequest(_message.Message):
+    """Request of ReleaseService.DeprecateRevision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`functionSets/{function_set}/revisions/{revision}`."""
+    reason: _builtins.str
+    """Why. Mandatory."""
+    validate_only: _builtins.bool
+    """Check everything, change nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeprecateRevisionRequest: _TypeAlias = DeprecateRevisionRequest  # noqa: Y015
+
+@_typing.final
+class RetireRevisionRequest(_message.Message):
+    """Request of ReleaseService.RetireRevision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`functionSets/{function_set}/revisions/{revision}`."""
+    reason: _builtins.str
+    """Why. Mandatory."""
+    validate_only: _builtins.bool
+    """Check everything, change nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reason", b"reason", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetireRevisionRequest: _TypeAlias = RetireRevisionRequest  # noqa: Y015

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from jigsmith.v1 import function_set_pb2 as jigsmith_dot_v1_dot_function__set__pb2
 from jigsmith.v1 import release_pb2 as jigsmith_dot_v1_dot_release__pb2
 
 GRPC_GENERATED_VERSION = '1.78.2'
@@ -50,6 +51,11 @@ class ReleaseServiceStub(object):
                 request_serializer=jigsmith_dot_v1_dot_release__pb2.ListReleasesRequest.SerializeToString,
                 response_deserializer=jigsmith_dot_v1_dot_release__pb2.ListReleasesResponse.FromString,
                 _registered_method=True)
+        self.AttachEvidence = channel.unary_unary(
+                '/jigsmith.v1.ReleaseService/AttachEvidence',
+                request_serializer=jigsmith_dot_v1_dot_release__pb2.AttachEvidenceRequest.SerializeToString,
+                response_deserializer=jigsmith_dot_v1_dot_release__pb2.Release.FromString,
+                _registered_method=True)
         self.ApproveRelease = channel.unary_unary(
                 '/jigsmith.v1.ReleaseService/ApproveRelease',
                 request_serializer=jigsmith_dot_v1_dot_release__pb2.ApproveReleaseRequest.SerializeToString,
@@ -64,6 +70,21 @@ class ReleaseServiceStub(object):
                 '/jigsmith.v1.ReleaseService/RollbackRelease',
                 request_serializer=jigsmith_dot_v1_dot_release__pb2.RollbackReleaseRequest.SerializeToString,
                 response_deserializer=jigsmith_dot_v1_dot_release__pb2.Release.FromString,
+                _registered_method=True)
+        self.Quarantine = channel.unary_unary(
+                '/jigsmith.v1.ReleaseService/Quarantine',
+                request_serializer=jigsmith_dot_v1_dot_release__pb2.QuarantineRequest.SerializeToString,
+                response_deserializer=jigsmith_dot_v1_dot_release__pb2.QuarantineResponse.FromString,
+                _registered_method=True)
+        self.DeprecateRevision = channel.unary_unary(
+                '/jigsmith.v1.ReleaseService/DeprecateRevision',
+                request_serializer=jigsmith_dot_v1_dot_release__pb2.DeprecateRevisionRequest.SerializeToString,
+                response_deserializer=jigsmith_dot_v1_dot_function__set__pb2.Revision.FromString,
+                _registered_method=True)
+        self.RetireRevision = channel.unary_unary(
+                '/jigsmith.v1.ReleaseService/RetireRevision',
+                request_serializer=jigsmith_dot_v1_dot_release__pb2.RetireRevisionRequest.SerializeToString,
+                response_deserializer=jigsmith_dot_v1_dot_function__set__pb2.Revision.FromString,
                 _registered_method=True)
 
 
@@ -92,9 +113,18 @@ class ReleaseServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AttachEvidence(self, request, context):
+        """Attaches signed test results to a pending release, bound to the digest of its revision. For evaluators. Results that
+        passed make the revision VERIFIED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ApproveRelease(self, request, context):
-        """Approves a pending release and moves the channel by compare-and-swap. The caller must be a reviewer, a person, and
-        neither the author of the revision nor the one who asked for the release.
+        """Approves a pending release; with the last approval that it needs, moves the channel by compare-and-swap. The caller
+        must be a reviewer, a person, and neither an author of the revision, nor the owner of the run that learned it, nor
+        the one who asked for the release. A release that raises limits needs two.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,6 +139,27 @@ class ReleaseServiceServicer(object):
 
     def RollbackRelease(self, request, context):
         """Moves a channel back to the revision that was active before this release. An operator may, alone and at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Quarantine(self, request, context):
+        """Takes a revision or a function version out of use, everywhere and for good. An operator may, alone and at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeprecateRevision(self, request, context):
+        """Says that a revision should no longer be used: what runs goes on, but no release may ask for it again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetireRevision(self, request, context):
+        """Ends a deprecated revision that no channel points at: it runs nowhere any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,6 +183,11 @@ def add_ReleaseServiceServicer_to_server(servicer, server):
                     request_deserializer=jigsmith_dot_v1_dot_release__pb2.ListReleasesRequest.FromString,
                     response_serializer=jigsmith_dot_v1_dot_release__pb2.ListReleasesResponse.SerializeToString,
             ),
+            'AttachEvidence': grpc.unary_unary_rpc_method_handler(
+                    servicer.AttachEvidence,
+                    request_deserializer=jigsmith_dot_v1_dot_release__pb2.AttachEvidenceRequest.FromString,
+                    response_serializer=jigsmith_dot_v1_dot_release__pb2.Release.SerializeToString,
+            ),
             'ApproveRelease': grpc.unary_unary_rpc_method_handler(
                     servicer.ApproveRelease,
                     request_deserializer=jigsmith_dot_v1_dot_release__pb2.ApproveReleaseRequest.FromString,
@@ -146,6 +202,21 @@ def add_ReleaseServiceServicer_to_server(servicer, server):
                     servicer.RollbackRelease,
                     request_deserializer=jigsmith_dot_v1_dot_release__pb2.RollbackReleaseRequest.FromString,
                     response_serializer=jigsmith_dot_v1_dot_release__pb2.Release.SerializeToString,
+            ),
+            'Quarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.Quarantine,
+                    request_deserializer=jigsmith_dot_v1_dot_release__pb2.QuarantineRequest.FromString,
+                    response_serializer=jigsmith_dot_v1_dot_release__pb2.QuarantineResponse.SerializeToString,
+            ),
+            'DeprecateRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeprecateRevision,
+                    request_deserializer=jigsmith_dot_v1_dot_release__pb2.DeprecateRevisionRequest.FromString,
+                    response_serializer=jigsmith_dot_v1_dot_function__set__pb2.Revision.SerializeToString,
+            ),
+            'RetireRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetireRevision,
+                    request_deserializer=jigsmith_dot_v1_dot_release__pb2.RetireRevisionRequest.FromString,
+                    response_serializer=jigsmith_dot_v1_dot_function__set__pb2.Revision.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -241,6 +312,33 @@ class ReleaseService(object):
             _registered_method=True)
 
     @staticmethod
+    def AttachEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/jigsmith.v1.ReleaseService/AttachEvidence',
+            jigsmith_dot_v1_dot_release__pb2.AttachEvidenceRequest.SerializeToString,
+            jigsmith_dot_v1_dot_release__pb2.Release.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ApproveRelease(request,
             target,
             options=(),
@@ -311,6 +409,87 @@ class ReleaseService(object):
             '/jigsmith.v1.ReleaseService/RollbackRelease',
             jigsmith_dot_v1_dot_release__pb2.RollbackReleaseRequest.SerializeToString,
             jigsmith_dot_v1_dot_release__pb2.Release.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Quarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/jigsmith.v1.ReleaseService/Quarantine',
+            jigsmith_dot_v1_dot_release__pb2.QuarantineRequest.SerializeToString,
+            jigsmith_dot_v1_dot_release__pb2.QuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeprecateRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/jigsmith.v1.ReleaseService/DeprecateRevision',
+            jigsmith_dot_v1_dot_release__pb2.DeprecateRevisionRequest.SerializeToString,
+            jigsmith_dot_v1_dot_function__set__pb2.Revision.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetireRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/jigsmith.v1.ReleaseService/RetireRevision',
+            jigsmith_dot_v1_dot_release__pb2.RetireRevisionRequest.SerializeToString,
+            jigsmith_dot_v1_dot_function__set__pb2.Revision.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ Releases: how a revision gets into a channel, and out of it."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from jigsmith.v1 import function_set_pb2 as _function_set_pb2
 from jigsmith.v1 import release_pb2 as _release_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -39,14 +40,25 @@ class ReleaseServiceStub:
     """Returns one release, or NOT_FOUND."""
     ListReleases: _grpc.UnaryUnaryMultiCallable[_release_pb2.ListReleasesRequest, _release_pb2.ListReleasesResponse]
     """Lists the releases of a set (or of all, with `functionSets/-`), newest first."""
+    AttachEvidence: _grpc.UnaryUnaryMultiCallable[_release_pb2.AttachEvidenceRequest, _release_pb2.Release]
+    """Attaches signed test results to a pending release, bound to the digest of its revision. For evaluators. Results that
+    passed make the revision VERIFIED.
+    """
     ApproveRelease: _grpc.UnaryUnaryMultiCallable[_release_pb2.ApproveReleaseRequest, _release_pb2.Release]
-    """Approves a pending release and moves the channel by compare-and-swap. The caller must be a reviewer, a person, and
-    neither the author of the revision nor the one who asked for the release.
+    """Approves a pending release; with the last approval that it needs, moves the channel by compare-and-swap. The caller
+    must be a reviewer, a person, and neither an author of the revision, nor the owner of the run that learned it, nor
+    the one who asked for the release. A release that raises limits needs two.
     """
     RejectRelease: _grpc.UnaryUnaryMultiCallable[_release_pb2.RejectReleaseRequest, _release_pb2.Release]
     """Refuses a pending release."""
     RollbackRelease: _grpc.UnaryUnaryMultiCallable[_release_pb2.RollbackReleaseRequest, _release_pb2.Release]
     """Moves a channel back to the revision that was active before this release. An operator may, alone and at once."""
+    Quarantine: _grpc.UnaryUnaryMultiCallable[_release_pb2.QuarantineRequest, _release_pb2.QuarantineResponse]
+    """Takes a revision or a function version out of use, everywhere and for good. An operator may, alone and at once."""
+    DeprecateRevision: _grpc.UnaryUnaryMultiCallable[_release_pb2.DeprecateRevisionRequest, _function_set_pb2.Revision]
+    """Says that a revision should no longer be used: what runs goes on, but no release may ask for it again."""
+    RetireRevision: _grpc.UnaryUnaryMultiCallable[_release_pb2.RetireRevisionRequest, _function_set_pb2.Revision]
+    """Ends a deprecated revision that no channel points at: it runs nowhere any more."""
 
 @_typing.type_check_only
 class ReleaseServiceAsyncStub(ReleaseServiceStub):
@@ -59,14 +71,25 @@ class ReleaseServiceAsyncStub(ReleaseServiceStub):
     """Returns one release, or NOT_FOUND."""
     ListReleases: _aio.UnaryUnaryMultiCallable[_release_pb2.ListReleasesRequest, _release_pb2.ListReleasesResponse]  # type: ignore[assignment]
     """Lists the releases of a set (or of all, with `functionSets/-`), newest first."""
+    AttachEvidence: _aio.UnaryUnaryMultiCallable[_release_pb2.AttachEvidenceRequest, _release_pb2.Release]  # type: ignore[assignment]
+    """Attaches signed test results to a pending release, bound to the digest of its revision. For evaluators. Results that
+    passed make the revision VERIFIED.
+    """
     ApproveRelease: _aio.UnaryUnaryMultiCallable[_release_pb2.ApproveReleaseRequest, _release_pb2.Release]  # type: ignore[assignment]
-    """Approves a pending release and moves the channel by compare-and-swap. The caller must be a reviewer, a person, and
-    neither the author of the revision nor the one who asked for the release.
+    """Approves a pending release; with the last approval that it needs, moves the channel by compare-and-swap. The caller
+    must be a reviewer, a person, and neither an author of the revision, nor the owner of the run that learned it, nor
+    the one who asked for the release. A release that raises limits needs two.
     """
     RejectRelease: _aio.UnaryUnaryMultiCallable[_release_pb2.RejectReleaseRequest, _release_pb2.Release]  # type: ignore[assignment]
     """Refuses a pending release."""
     RollbackRelease: _aio.UnaryUnaryMultiCallable[_release_pb2.RollbackReleaseRequest, _release_pb2.Release]  # type: ignore[assignment]
     """Moves a channel back to the revision that was active before this release. An operator may, alone and at once."""
+    Quarantine: _aio.UnaryUnaryMultiCallable[_release_pb2.QuarantineRequest, _release_pb2.QuarantineResponse]  # type: ignore[assignment]
+    """Takes a revision or a function version out of use, everywhere and for good. An operator may, alone and at once."""
+    DeprecateRevision: _aio.UnaryUnaryMultiCallable[_release_pb2.DeprecateRevisionRequest, _function_set_pb2.Revision]  # type: ignore[assignment]
+    """Says that a revision should no longer be used: what runs goes on, but no release may ask for it again."""
+    RetireRevision: _aio.UnaryUnaryMultiCallable[_release_pb2.RetireRevisionRequest, _function_set_pb2.Revision]  # type: ignore[assignment]
+    """Ends a deprecated revision that no channel points at: it runs nowhere any more."""
 
 class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
     """Moves channels to revisions, with a human in between."""
@@ -96,13 +119,24 @@ class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the releases of a set (or of all, with `functionSets/-`), newest first."""
 
     @_abc_1.abstractmethod
+    def AttachEvidence(
+        self,
+        request: _release_pb2.AttachEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_release_pb2.Release, _abc.Awaitable[_release_pb2.Release]]:
+        """Attaches signed test results to a pending release, bound to the digest of its revision. For evaluators. Results that
+        passed make the revision VERIFIED.
+        """
+
+    @_abc_1.abstractmethod
     def ApproveRelease(
         self,
         request: _release_pb2.ApproveReleaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_release_pb2.Release, _abc.Awaitable[_release_pb2.Release]]:
-        """Approves a pending release and moves the channel by compare-and-swap. The caller must be a reviewer, a person, and
-        neither the author of the revision nor the one who asked for the release.
+        """Approves a pending release; with the last approval that it needs, moves the channel by compare-and-swap. The caller
+        must be a reviewer, a person, and neither an author of the revision, nor the owner of the run that learned it, nor
+        the one who asked for the release. A release that raises limits needs two.
         """
 
     @_abc_1.abstractmethod
@@ -120,5 +154,29 @@ class ReleaseServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_release_pb2.Release, _abc.Awaitable[_release_pb2.Release]]:
         """Moves a channel back to the revision that was active before this release. An operator may, alone and at once."""
+
+    @_abc_1.abstractmethod
+    def Quarantine(
+        self,
+        request: _release_pb2.QuarantineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_release_pb2.QuarantineResponse, _abc.Awaitable[_release_pb2.QuarantineResponse]]:
+        """Takes a revision or a function version out of use, everywhere and for good. An operator may, alone and at once."""
+
+    @_abc_1.abstractmethod
+    def DeprecateRevision(
+        self,
+        request: _release_pb2.DeprecateRevisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_function_set_pb2.Revision, _abc.Awaitable[_function_set_pb2.Revision]]:
+        """Says that a revision should no longer be used: what runs goes on, but no release may ask for it again."""
+
+    @_abc_1.abstractmethod
+    def RetireRevision(
+        self,
+        request: _release_pb2.RetireRevisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_function_set_pb2.Revision, _abc.Awaitable[_function_set_pb2.Revision]]:
+        """Ends a deprecated revision that no channel points at: it runs nowhere any more."""
 
 def add_ReleaseServiceServicer_to_server(servicer: ReleaseServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -59,6 +59,10 @@ def _refusals(value: JsonValue) -> bool:
     )
 
 
+def _flag(value: JsonValue) -> bool:
+    return isinstance(value, bool)
+
+
 def _or_null(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
@@ -95,7 +99,11 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
             "cpu_us": _count,
             "memory_peak_bytes": _count,
         },
-        "function_version.created": {"function_version": _text, "provenance": _object},
+        "function_version.created": {"function_version": _text, "provenance": _object, "envelope_sha256": _sha256},
+        "function_version.quarantined": {"function_version": _text, "reason": _text, "now": _flag},
+        "revision.quarantined": {"revision": _text, "reason": _text, "now": _flag},
+        "revision.deprecated": {"revision": _text, "digest": _sha256, "reason": _text},
+        "revision.retired": {"revision": _text, "digest": _sha256, "reason": _text},
         "function_set.created": {"function_set": _text},
         "function_set.policy_allowed": {"function_set": _text, "policy": _text, "reason": _text},
         "revision.created": {
@@ -104,8 +112,16 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
             "parent_revision": _or_null(_text),
             "function_versions": _texts,
         },
-        "release.requested": _RELEASE,
-        "release.approved": _RELEASE,
+        "release.requested": {**_RELEASE, "approvals_needed": _count},
+        "release.evidence_attached": {
+            **_RELEASE,
+            "suite": _text,
+            "result": _text,
+            "passed": _count,
+            "failed": _count,
+            "envelope_sha256": _sha256,
+        },
+        "release.approved": {**_RELEASE, "activates": _flag, "expires": _time, "envelope_sha256": _sha256},
         "release.rejected": _RELEASE,
         "release.rolled_back": _RELEASE,
         "requests.refused": {"since": _time, "refusals": _refusals},

@@ -44,6 +44,8 @@ class _Release:
     channel: str
     revision: str
     digest: str
+    approvals_needed: int
+    approvers: set[str] = field(default_factory=set)
     decided: bool = False
     replaced: "_Release | None" = None  # what the channel had before
 
@@ -58,11 +60,13 @@ class Story:
     interrupted: int = 0
     open_calls: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Invocation and principal of the calls that have not ended, by the index of their accepted entry."""
-    _authors: dict[str, str] = field(default_factory=dict)
+    _authors: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Who registered a version, and who owns the run that it came from."""
     _revisions: dict[str, _Revision] = field(default_factory=dict)
     _releases: dict[str, _Release] = field(default_factory=dict)
     _channels: dict[str, _Release] = field(default_factory=dict)
     _policies: dict[str, str] = field(default_factory=dict)
+    _out_of_use: set[str] = field(default_factory=set)
 
     def read(self, index: int, data: bytes) -> None:
         """Take the next entry. Raises BadEntryError if it does not fit."""
@@ -87,7 +91,13 @@ class Story:
                 f"the call accepted in entry {earliest} never ended, although a runtime started after it",
             )
 
+    def _taken_out(self, _index: int, entry: Entry) -> None:
+        self._out_of_use.add(str(entry.get("revision") or entry.get("function_version")))
+
     def _accepted(self, index: int, entry: Entry) -> None:
+        for name in (str(entry["revision"]), str(entry["function_version"])):
+            if name in self._out_of_use:
+                raise _unapproved(index, f"ran {name}, which had been taken out of use")
         channel, is_channel_call, function = str(entry["target"]).rpartition("/functions/")
         if is_channel_call and "/channels/" in channel:
             self._check_released(index, entry, channel, function)
@@ -130,7 +140,10 @@ class Story:
         self._policies[str(entry["function_set"])] = str(entry["policy"])
 
     def _version_created(self, _index: int, entry: Entry) -> None:
-        self._authors.setdefault(str(entry["function_version"]), str(entry["principal"]))
+        made = entry["provenance"]
+        assert isinstance(made, Mapping)
+        hands = {str(entry["principal"]), str(made.get("owner", ""))} - {""}
+        self._authors.setdefault(str(entry["function_version"]), frozenset(hands))
 
     def _revision_created(self, index: int, entry: Entry) -> None:
         name, versions = str(entry["revision"]), entry["function_versions"]
@@ -149,6 +162,7 @@ class Story:
             channel=str(entry["channel"]),
             revision=str(entry["revision"]),
             digest=str(entry["revision_digest"]),
+            approvals_needed=int(str(entry["approvals_needed"])),
         )
 
     def _pending(self, index: int, entry: Entry) -> _Release:
@@ -167,8 +181,18 @@ class Story:
         current = self._channels.get(release.channel)
         if approver in {release.requester, revision.creator} | self._new_authors(revision, current):
             raise _unapproved(index, f"is an approval by {approver}, who wrote or requested what is approved")
-        release.decided, release.replaced = True, current
-        self._channels[release.channel] = release
+        if approver in release.approvers:
+            raise _unapproved(index, f"is a second approval by {approver}; another person is needed")
+        release.approvers.add(approver)
+        enough = len(release.approvers) >= max(1, release.approvals_needed)
+        if entry["activates"] is not enough:
+            what = f"approval {len(release.approvers)} of {release.approvals_needed}"
+            raise _unapproved(
+                index, f"is {what}, and {'moves' if entry['activates'] else 'does not move'} {release.channel}"
+            )
+        if enough:
+            release.decided, release.replaced = True, current
+            self._channels[release.channel] = release
 
     def _rejected(self, index: int, entry: Entry) -> None:
         self._pending(index, entry).decided = True
@@ -176,7 +200,8 @@ class Story:
     def _new_authors(self, revision: _Revision, current: _Release | None) -> set[str]:
         """Return who wrote the versions that a channel does not have yet."""
         known = self._revisions[current.revision].function_versions if current else frozenset()
-        return {self._authors[name] for name in revision.function_versions - known if name in self._authors}
+        fresh = (self._authors.get(name, frozenset()) for name in revision.function_versions - known)
+        return set().union(*fresh)
 
     def _rolled_back(self, index: int, entry: Entry) -> None:
         release = self._releases.get(str(entry["release"]))
@@ -197,6 +222,9 @@ class Story:
             "release.requested": _requested,
             "release.approved": _approved,
             "release.rejected": _rejected,
+            "revision.quarantined": _taken_out,
+            "revision.retired": _taken_out,
+            "function_version.quarantined": _taken_out,
             "release.rolled_back": _rolled_back,
         }
     )

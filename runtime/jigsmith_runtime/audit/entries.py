@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jigsmith.canonical import JsonValue
+from jigsmith.names import RevisionName, VersionName
 
 Entry = dict[str, JsonValue]
 
@@ -91,11 +92,20 @@ class EntryWriter:
         )
 
     def function_version_created(
-        self, principal: str, *, function_version: str, provenance: Mapping[str, JsonValue]
+        self,
+        principal: str,
+        *,
+        function_version: str,
+        provenance: Mapping[str, JsonValue],
+        envelope_sha256: str,
     ) -> Entry:
         """Return the entry of a registered function version; its name holds its digest."""
         return self._entry(
-            "function_version.created", principal, function_version=function_version, provenance=dict(provenance)
+            "function_version.created",
+            principal,
+            function_version=function_version,
+            provenance=dict(provenance),
+            envelope_sha256=envelope_sha256,
         )
 
     def function_set_created(self, principal: str, *, function_set: str) -> Entry:
@@ -131,8 +141,9 @@ class EntryWriter:
         revision: str,
         revision_digest: str,
         reason: str,
+        **more: JsonValue,
     ) -> Entry:
-        """Return the entry of a release that was `requested`, `approved`, `rejected` or `rolled_back`."""
+        """Return the entry of a release that was `requested`, `approved`, `rejected`, `rolled_back`, or got evidence."""
         return self._entry(
             f"release.{change}",
             principal,
@@ -141,7 +152,17 @@ class EntryWriter:
             revision=revision,
             revision_digest=revision_digest,
             reason=reason,
+            **more,
         )
+
+    def quarantined(self, principal: str, *, name: RevisionName | VersionName, reason: str, now: bool) -> Entry:
+        """Return the entry of a revision or function version that was taken out of use."""
+        kind = "revision" if isinstance(name, RevisionName) else "function_version"
+        return self._entry(f"{kind}.quarantined", principal, **{kind: str(name)}, reason=reason, now=now)
+
+    def revision_moved(self, change: str, principal: str, *, revision: str, digest: str, reason: str) -> Entry:
+        """Return the entry of a revision that was `deprecated` or `retired`."""
+        return self._entry(f"revision.{change}", principal, revision=revision, digest=digest, reason=reason)
 
     def requests_refused(self, principal: str, *, since: str, refusals: Sequence[Mapping[str, JsonValue]]) -> Entry:
         """Return the entry that counts what a principal was refused since a time: method, reason, count."""

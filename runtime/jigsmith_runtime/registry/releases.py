@@ -1,14 +1,18 @@
 """Releases: found by name, listed newest first, changed by compare-and-swap."""
 
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from jigsmith.names import ChannelName, ReleaseName, RevisionName
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jigsmith_runtime import clock
-from jigsmith_runtime.model import Release, ReleaseState
-from jigsmith_runtime.registry.tables import releases
+from jigsmith_runtime.model import Approval, Evidence, EvidenceResult, Release, ReleaseState
+from jigsmith_runtime.registry.tables import approvals, evidence, releases
 from jigsmith_runtime.registry.writes import Scalar, Write
 
 
@@ -16,7 +20,7 @@ async def find(connection: AsyncConnection, name: ReleaseName) -> Release | None
     """Return a release."""
     query = select(releases).where(releases.c.function_set == name.function_set, releases.c.release == name.release)
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else _release(row)
+    return None if row is None else (await _complete(connection, [_release(row)]))[0]
 
 
 async def list_releases(
@@ -29,7 +33,8 @@ async def list_releases(
     if before is not None:
         query = query.where(releases.c.id < before)
     rows = (await connection.execute(query)).all()
-    return [_release(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
+    found = await _complete(connection, [_release(row) for row in rows[:limit]])
+    return found, rows[limit - 1].id if len(rows) > limit else None
 
 
 async def count_pending(connection: AsyncConnection, revision: RevisionName) -> int:
@@ -60,6 +65,8 @@ def insertion(value: Release) -> Write:
             "revision_digest": value.revision_digest,
             "reason": value.reason,
             "requester": value.requester,
+            "approvals_needed": value.approvals_needed,
+            "raised_limits": json.dumps(value.raised_limits),
             "create_time": clock.to_text(value.create_time),
             **_changing(value),
         },
@@ -75,6 +82,42 @@ def replacement(old: Release, new: Release) -> Write:
         "generation": old.generation,
     }
     return Write(releases.name, _changing(new), where)
+
+
+def approval_insertion(name: ReleaseName, value: Approval) -> Write:
+    """Return the write that records an approval; one reviewer approves a release once."""
+    return Write(
+        approvals.name,
+        {
+            "function_set": name.function_set,
+            "release": name.release,
+            "reviewer": value.reviewer,
+            "reason": value.reason,
+            "create_time": clock.to_text(value.create_time),
+            "expire_time": clock.to_text(value.expire_time),
+            "envelope": value.envelope,
+        },
+    )
+
+
+def evidence_insertion(name: ReleaseName, value: Evidence) -> Write:
+    """Return the write that records test results."""
+    return Write(
+        evidence.name,
+        {
+            "function_set": name.function_set,
+            "release": name.release,
+            "suite": value.suite,
+            "suite_digest": value.suite_digest,
+            "result": value.result.value,
+            "passed": value.passed,
+            "failed": value.failed,
+            "note": value.note,
+            "evaluator": value.evaluator,
+            "create_time": clock.to_text(value.create_time),
+            "envelope": value.envelope,
+        },
+    )
 
 
 def _changing(value: Release) -> dict[str, Scalar]:
@@ -108,4 +151,49 @@ def _release(row: Row[Any]) -> Release:  # Any: rows are typed by their query, w
         create_time=clock.from_text(row.create_time),
         update_time=clock.from_text(row.update_time),
         generation=row.generation,
+        approvals_needed=row.approvals_needed,
+        raised_limits=tuple(json.loads(row.raised_limits)),
+    )
+
+
+async def _complete(connection: AsyncConnection, found: Sequence[Release]) -> list[Release]:
+    """Return releases with their approvals and evidence."""
+    keys = [(one.name.function_set, one.name.release) for one in found]
+    approved: defaultdict[tuple[str, int], list[Approval]] = defaultdict(list)
+    tested: defaultdict[tuple[str, int], list[Evidence]] = defaultdict(list)
+    for table in (approvals, evidence) if keys else ():
+        query = select(table).where(tuple_(table.c.function_set, table.c.release).in_(keys)).order_by(table.c.id)
+        for row in await connection.execute(query):
+            key = row.function_set, row.release
+            if table is approvals:
+                approved[key].append(_approval(row))
+            else:
+                tested[key].append(_evidence(row))
+    return [
+        replace(one, approvals=tuple(approved[key]), evidence=tuple(tested[key]))
+        for key, one in zip(keys, found, strict=True)
+    ]
+
+
+def _approval(row: Row[Any]) -> Approval:
+    return Approval(
+        reviewer=row.reviewer,
+        reason=row.reason,
+        create_time=clock.from_text(row.create_time),
+        expire_time=clock.from_text(row.expire_time),
+        envelope=row.envelope,
+    )
+
+
+def _evidence(row: Row[Any]) -> Evidence:
+    return Evidence(
+        suite=row.suite,
+        suite_digest=row.suite_digest,
+        result=EvidenceResult(row.result),
+        passed=row.passed,
+        failed=row.failed,
+        note=row.note,
+        evaluator=row.evaluator,
+        create_time=clock.from_text(row.create_time),
+        envelope=row.envelope,
     )

@@ -173,6 +173,7 @@ def _position(value: Channel) -> dict[str, Scalar]:
         "release": None if value.release is None else value.release.release,
         "generation": value.generation,
         "update_time": clock.to_text(value.update_time),
+        "envelope": value.envelope,
     }
 
 
@@ -187,6 +188,7 @@ def _channel(row: Row[Any]) -> Channel:
         release=None if row.release is None else ReleaseName(row.function_set, row.release),
         generation=row.generation,
         update_time=clock.from_text(row.update_time),
+        envelope=row.envelope,
     )
 
 

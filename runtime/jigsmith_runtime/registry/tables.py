@@ -30,6 +30,7 @@ function_versions = Table(
     Column("digest", String(64), nullable=False),
     Column("definition", Text, nullable=False),
     Column("provenance", Text, nullable=False),
+    Column("provenance_envelope", Text, nullable=False, server_default=""),
     Column("creator", String(80), nullable=False),
     Column("create_time", String(27), nullable=False),
     UniqueConstraint("function", "digest"),
@@ -90,9 +91,56 @@ releases = Table(
     Column("create_time", String(27), nullable=False),
     Column("update_time", String(27), nullable=False),
     Column("generation", Integer, nullable=False),
+    Column("approvals_needed", Integer, nullable=False, server_default="1"),
+    Column("raised_limits", Text, nullable=False, server_default="[]"),
     UniqueConstraint("function_set", "release"),
     ForeignKeyConstraint(["function_set", "revision"], ["revisions.function_set", "revisions.revision"]),
 )
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("function_set", String(63), nullable=False),
+    Column("release", Integer, nullable=False),
+    Column("reviewer", String(80), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("create_time", String(27), nullable=False),
+    Column("expire_time", String(27), nullable=False),
+    Column("envelope", Text, nullable=False),
+    UniqueConstraint("function_set", "release", "reviewer"),
+    ForeignKeyConstraint(["function_set", "release"], ["releases.function_set", "releases.release"]),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("function_set", String(63), nullable=False),
+    Column("release", Integer, nullable=False),
+    Column("suite", Text, nullable=False),
+    Column("suite_digest", String(64), nullable=False),
+    Column("result", String(16), nullable=False),
+    Column("passed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("evaluator", String(80), nullable=False),
+    Column("create_time", String(27), nullable=False),
+    Column("envelope", Text, nullable=False),
+    ForeignKeyConstraint(["function_set", "release"], ["releases.function_set", "releases.release"]),
+    Index("ix_evidence_function_set_release", "function_set", "release"),
+)
+
+quarantines = Table(
+    "quarantines",
+    metadata,
+    Column("name", String(160), primary_key=True),
+    Column("principal", String(80), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ends_running", Integer, nullable=False),
+    Column("create_time", String(27), nullable=False),
+)
+"""Revisions and function versions that run nowhere any more. Rows are only ever added."""
 
 channels = Table(
     "channels",
@@ -103,6 +151,7 @@ channels = Table(
     Column("release", Integer),
     Column("generation", Integer, nullable=False),
     Column("update_time", String(27), nullable=False),
+    Column("envelope", Text, nullable=False, server_default=""),
     ForeignKeyConstraint(["function_set", "revision"], ["revisions.function_set", "revisions.revision"]),
     ForeignKeyConstraint(["function_set", "release"], ["releases.function_set", "releases.release"]),
 )

@@ -75,6 +75,7 @@ def insertion(version: FunctionVersion) -> Write:
             "digest": version.digest,
             "definition": json.dumps(definition),
             "provenance": json.dumps(asdict(version.provenance)),
+            "provenance_envelope": version.provenance_envelope,
             "creator": version.creator,
             "create_time": clock.to_text(version.create_time),
         },
@@ -89,6 +90,7 @@ def _version(row: Row[Any]) -> FunctionVersion:  # Any: rows are typed by their 
         digest=row.digest,
         definition=Definition(function=row.function, **definition),
         provenance=Provenance(**provenance),
+        provenance_envelope=row.provenance_envelope,
         creator=row.creator,
         create_time=clock.from_text(row.create_time),
     )

@@ -1,18 +1,27 @@
 """The rules of releases, as functions of values: each returns if all is well and raises the error that says what is not.
 
-Revisions:  DRAFT → PROPOSED → ACTIVE → APPROVED (a later release took its place), or → ROLLED_BACK
-            PROPOSED → REJECTED
+Revisions:  DRAFT → PROPOSED → VERIFIED (tests passed) → ACTIVE → APPROVED (a later release took its place), or → ROLLED_BACK
+            PROPOSED, VERIFIED → REJECTED
+            ACTIVE, APPROVED, ROLLED_BACK → DEPRECATED → RETIRED
+            any → QUARANTINED, from where nothing leads back
 Releases:   PENDING → ACTIVE → SUPERSEDED → ACTIVE (the later one was rolled back), or → ROLLED_BACK
             PENDING → REJECTED
-QUARANTINED is outside of both: nothing leads back from it here.
+
+| transition | who | needs |
+|---|---|---|
+| request | optimizer | a reason; a revision that is DRAFT, PROPOSED, VERIFIED, APPROVED or ACTIVE |
+| attach evidence | evaluator who is no author | the digest that was tested |
+| approve | reviewer: a person, no author, not the run's owner, not the requester | a reason, the digest and etag that were |
+|         | | seen, the channel unmoved, test results where the channel demands them; two people where limits are raised |
+| reject | reviewer, likewise | a reason |
+| roll back, quarantine, deprecate, retire | operator | a reason; to retire, DEPRECATED and no channel that points at it |
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from jigsmith_runtime.errors import (
     EtagMismatchError,
-    NotApprovedError,
     NotPermittedError,
     PolicyNotAllowedError,
     QuarantinedError,
@@ -22,6 +31,8 @@ from jigsmith_runtime.errors import (
 from jigsmith_runtime.identity import Principal
 from jigsmith_runtime.model import (
     Channel,
+    Definition,
+    EvidenceResult,
     FunctionSet,
     FunctionVersion,
     Release,
@@ -29,11 +40,18 @@ from jigsmith_runtime.model import (
     Revision,
     RevisionState,
 )
+from jigsmith_runtime.releases.policy import Demand
 
 REASON_CHARS_MAX: Final = 4_096
 
 RELEASABLE: Final = frozenset(
-    {RevisionState.DRAFT, RevisionState.PROPOSED, RevisionState.APPROVED, RevisionState.ACTIVE}
+    {
+        RevisionState.DRAFT,
+        RevisionState.PROPOSED,
+        RevisionState.VERIFIED,
+        RevisionState.APPROVED,
+        RevisionState.ACTIVE,
+    }
 )
 """From which states a release may be asked for. What was refused or did harm comes back as a new revision."""
 
@@ -46,10 +64,17 @@ def check_reason(reason: str) -> None:
         raise RequestInvalidError.of("reason", f"may have {REASON_CHARS_MAX} characters")
 
 
-def check_not_quarantined(revision: Revision) -> None:
-    """Raises QuarantinedError."""
-    if revision.state is RevisionState.QUARANTINED:
-        raise QuarantinedError(f"{revision.name} was taken out of use", revision=str(revision.name))
+DEPRECATABLE: Final = frozenset({RevisionState.ACTIVE, RevisionState.APPROVED, RevisionState.ROLLED_BACK})
+"""What may be deprecated: what was in a channel once."""
+
+
+def check_usable(revision: Revision, quarantined: Sequence[str]) -> None:
+    """Refuse what was taken out of use; `quarantined` are the names among revision and versions. Raises QuarantinedError."""
+    taken = next(iter(quarantined), str(revision.name) if revision.state is RevisionState.QUARANTINED else None)
+    if taken is not None:
+        raise QuarantinedError(f"{taken} was taken out of use", resource=taken)
+    if revision.state is RevisionState.RETIRED:
+        raise StateInvalidError(f"{revision.name} is RETIRED", state=revision.state.value)
 
 
 def check_policy(version: FunctionVersion, function_set: FunctionSet | None) -> None:
@@ -65,8 +90,7 @@ def check_policy(version: FunctionVersion, function_set: FunctionSet | None) -> 
 
 
 def check_request(revision: Revision, channel: Channel | None) -> None:
-    """Check that the channel may be moved to the revision. Raises QuarantinedError, StateInvalidError."""
-    check_not_quarantined(revision)
+    """Check that the channel may be moved to the revision. Raises StateInvalidError."""
     if revision.state not in RELEASABLE:
         raise StateInvalidError(
             f"{revision.name} is {revision.state}; make a new revision of it to try again", state=revision.state.value
@@ -83,17 +107,20 @@ def check_pending(release: Release, etag: str) -> None:
         raise StateInvalidError(f"{release.name} is {release.state}, not PENDING", state=release.state.value)
 
 
-def check_reviewer(principal: Principal, release: Release, revision: Revision, new_authors: Collection[str]) -> None:
+def check_reviewer(principal: Principal, release: Release, authors: Collection[str]) -> None:
     """Check that the reviewer is a person who had no hand in what is reviewed. Raises NotPermittedError.
 
-    `new_authors` are the creators of the versions that the channel does not have yet.
+    `authors` are the creators of the revision and of the versions that the channel does not have yet, and the owners of the
+    runs that these come from.
     """
     if not principal.is_person:
         raise NotPermittedError(f"{principal.name} is not a person; only people review releases")
     if principal.name == release.requester:
         raise NotPermittedError("whoever asked for a release does not review it")
-    if principal.name == revision.creator or principal.name in new_authors:
-        raise NotPermittedError("whoever wrote a part of a revision does not review it")
+    if principal.name in authors:
+        raise NotPermittedError(
+            "whoever wrote a part of a revision, or owns the run that learned it, does not review it"
+        )
 
 
 def check_contents(release: Release, revision: Revision, reviewed_digest: str) -> None:
@@ -120,20 +147,48 @@ def check_rollback(release: Release, channel: Channel | None) -> None:
         )
 
 
-def check_approved(channel: Channel, revision: Revision, release: Release | None) -> None:
-    """Check, before a call through a channel, that an approved release put its revision there.
+def check_evaluator(principal: Principal, authors: Collection[str]) -> None:
+    """Check that whoever tested a revision did not write it. Raises NotPermittedError."""
+    if principal.name in authors:
+        raise NotPermittedError("whoever wrote a part of a revision does not vouch for its tests")
 
-    The registry's rows are not believed for what they say of themselves: a revision that someone wrote into a channel by
-    hand has no release that fits it. Raises QuarantinedError, NotApprovedError.
-    """
-    check_not_quarantined(revision)
-    fits = (
-        release is not None
-        and release.state is ReleaseState.ACTIVE
-        and (release.channel, release.revision, release.revision_digest)
-        == (channel.name, revision.name, revision.digest)
-        and release.reviewer.startswith("user:")
-        and release.reviewer not in (release.requester, revision.creator)
-    )
-    if not fits or revision.state is not RevisionState.ACTIVE:
-        raise NotApprovedError(f"no approved release put {revision.name} into {channel.name}")
+
+def check_not_approved_yet(principal: Principal, release: Release) -> None:
+    """Check that a reviewer has not approved before. Raises StateInvalidError."""
+    if any(one.reviewer == principal.name for one in release.approvals):
+        raise StateInvalidError(f"{principal.name} approved {release.name} already; another person is needed")
+
+
+def check_evidence(release: Release, demand: Demand) -> None:
+    """Check that the newest test results passed, where the channel demands results. Raises StateInvalidError."""
+    if not demand.evidence:
+        return
+    newest = release.evidence[-1] if release.evidence else None
+    if newest is None:
+        raise StateInvalidError(f"{release.channel} demands test results; none are attached to {release.name}")
+    if newest.result is not EvidenceResult.PASSED:
+        raise StateInvalidError(f"the newest test results of {release.name} failed: {newest.suite}")
+
+
+def check_deprecation(revision: Revision) -> None:
+    """Check that a revision may be deprecated. Raises StateInvalidError."""
+    if revision.state not in DEPRECATABLE:
+        raise StateInvalidError(f"{revision.name} is {revision.state}", state=revision.state.value)
+
+
+def check_retirement(revision: Revision, channels: Sequence[object]) -> None:
+    """Check that a revision may be retired. Raises StateInvalidError."""
+    if revision.state is not RevisionState.DEPRECATED:
+        raise StateInvalidError(f"{revision.name} is {revision.state}; deprecate it first", state=revision.state.value)
+    if channels:
+        raise StateInvalidError(f"{channels[0]} points at {revision.name}; move it first")
+
+
+def raised_limits(definition: Definition, current: Definition | None, default: Mapping[str, int]) -> list[str]:
+    """Return, in words, which limits a version raises over the one that the channel has, or over the operator's defaults."""
+    before = default if current is None else {**default, **current.limits}
+    return [
+        f"{definition.function}: {name} from {before[name]} to {value}"
+        for name, value in sorted(definition.limits.items())
+        if value > before[name]
+    ]

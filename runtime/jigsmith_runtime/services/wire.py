@@ -2,7 +2,9 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
@@ -12,11 +14,14 @@ from jigsmith.names import FunctionName, ResourceNameError, SetName
 from jigsmith.v1 import function_pb2, function_set_pb2, invocation_pb2, release_pb2
 from jigsmith_sandbox.backend import Policy
 
+from jigsmith_runtime import clock
 from jigsmith_runtime.errors import RequestInvalidError
 from jigsmith_runtime.execution import Answer
 from jigsmith_runtime.model import (
     Channel,
     Definition,
+    Evidence,
+    EvidenceResult,
     Function,
     FunctionSet,
     FunctionVersion,
@@ -30,6 +35,14 @@ REQUEST_ID_CHARS_MAX: Final = 128
 PROFILE_DEFAULT: Final = "python"
 _NUMBER_LIMITS: Final = tuple(
     field.name for field in function_pb2.Limits.DESCRIPTOR.fields if field.name not in {"wall", "cpu"}
+)
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_EVIDENCE_RESULTS: Final[Mapping[int, EvidenceResult]] = MappingProxyType(
+    {
+        release_pb2.EVIDENCE_RESULT_PASSED: EvidenceResult.PASSED,
+        release_pb2.EVIDENCE_RESULT_FAILED: EvidenceResult.FAILED,
+    }
 )
 
 Name = TypeVar("Name")
@@ -104,6 +117,8 @@ def provenance(message: function_pb2.Provenance) -> Provenance:
         task_ids=tuple(message.task_ids),
         model=message.model,
         prompt_digest=message.prompt_digest,
+        response_digest=message.response_digest,
+        owner=message.owner,
     )
 
 
@@ -143,7 +158,10 @@ def version_message(version: FunctionVersion) -> function_pb2.FunctionVersion:
             task_ids=version.provenance.task_ids,
             model=version.provenance.model,
             prompt_digest=version.provenance.prompt_digest,
+            response_digest=version.provenance.response_digest,
+            owner=version.provenance.owner,
         ),
+        provenance_envelope_json=version.provenance_envelope,
         create_time=timestamp(version.create_time),
         creator=version.creator,
     )
@@ -219,6 +237,58 @@ def release_message(value: Release) -> release_pb2.Release:
         create_time=timestamp(value.create_time),
         update_time=timestamp(value.update_time),
         etag=str(value.generation),
+        approvals_needed=value.approvals_needed,
+        raised_limits=value.raised_limits,
+        approvals=[
+            release_pb2.Approval(
+                reviewer=one.reviewer,
+                reason=one.reason,
+                create_time=timestamp(one.create_time),
+                expire_time=timestamp(one.expire_time),
+                envelope_json=one.envelope,
+            )
+            for one in value.approvals
+        ],
+        evidence=[
+            release_pb2.Evidence(
+                suite=one.suite,
+                suite_digest=one.suite_digest,
+                result=release_pb2.EvidenceResult.Value(f"EVIDENCE_RESULT_{one.result.value}"),
+                passed=one.passed,
+                failed=one.failed,
+                note=one.note,
+                evaluator=one.evaluator,
+                create_time=timestamp(one.create_time),
+                envelope_json=one.envelope,
+            )
+            for one in value.evidence
+        ],
+    )
+
+
+def evidence(message: release_pb2.Evidence) -> Evidence:
+    """Return test results that are still to be attached. Raises RequestInvalidError."""
+    if message.result not in _EVIDENCE_RESULTS:
+        raise RequestInvalidError.of("evidence.result", "must be EVIDENCE_RESULT_PASSED or EVIDENCE_RESULT_FAILED")
+    for field, chars_max in (("suite", 256), ("note", 4_096)):
+        if len(getattr(message, field)) > chars_max:
+            raise RequestInvalidError.of(f"evidence.{field}", f"may have {chars_max} characters")
+    if not message.suite:
+        raise RequestInvalidError.of("evidence.suite", "is mandatory: what was tested with")
+    if message.suite_digest and not _SHA256.fullmatch(message.suite_digest):
+        raise RequestInvalidError.of("evidence.suite_digest", "must be 64 lower-case hexadecimal digits")
+    if message.passed < 0 or message.failed < 0:
+        raise RequestInvalidError.of("evidence.passed", "must not be negative, and neither must failed")
+    return Evidence(
+        suite=message.suite,
+        suite_digest=message.suite_digest,
+        result=_EVIDENCE_RESULTS[message.result],
+        passed=message.passed,
+        failed=message.failed,
+        note=message.note,
+        evaluator="",
+        create_time=clock.now(),
+        envelope="",
     )
 
 
