@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jigsmith.tlog import Checkpoint, CosignatureSigner, CosignatureVerifier
+from jigsmith_runtime.audit import AuditLog
 from jigsmith_runtime.audit.cosigning import (
     Cosigner,
     WitnessRefusedError,
@@ -228,3 +230,24 @@ def test_a_key_of_another_kind_is_none(log: SignedLog) -> None:
     """The log's own key in the place of the witness's would let the node witness itself."""
     with pytest.raises(ValueError, match="0x04"):
         CosignatureVerifier.parse(str(log.signer.verifier))
+
+
+async def test_an_audit_log_is_kept_cosigned(witness: WitnessProcess, log: SignedLog, tmp_path: Path) -> None:
+    """The runtime's own, with proofs from its tiles, over more than one tile."""
+    audit = await AuditLog.open(tmp_path / "audit", signer=log.signer)
+    stored: list[str] = []
+
+    async def prove(old_size: int, size: int) -> list[bytes]:
+        return await asyncio.to_thread(audit.consistency_proof, old_size, size)
+
+    async def store(note: str) -> None:
+        stored.append(note)
+
+    async with kept_cosigned(witness.url, witness.verifier, WitnessedLog(audit.checkpoint, prove, store)):
+        for total in (3, 300, 301):
+            await asyncio.gather(*(audit.append({"kind": "x", "n": n}) for n in range(audit.size, total)))
+            await audit.signed()
+            newest = audit.checkpoint()
+            await until(lambda newest=newest: bool(stored) and stored[-1].startswith(newest))
+            assert witness.verifier.verify(stored[-1])
+    await audit.close()
