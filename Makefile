@@ -24,7 +24,7 @@ lint: setup proto-lint ## style, types, import rules, dependencies
 	$(bin)/ruff check
 	$(bin)/mypy
 	$(bin)/lint-imports --no-cache
-	$(bin)/deptry client sandbox runtime optimizer demo
+	$(bin)/deptry client sandbox runtime optimizer witness demo
 
 proto-lint: setup ## generated code is fresh, the contract is well-formed and breaks nobody
 	@proto/generate --check

@@ -16,6 +16,7 @@ from jigsmith_sandbox.self_check import MEANINGS, memory_scope_meaning, self_che
 
 from jigsmith_runtime import logs, server
 from jigsmith_runtime.audit import LogCorruptError
+from jigsmith_runtime.audit.cosigning import CosigningError
 from jigsmith_runtime.audit.keys import KeyFileError
 from jigsmith_runtime.audit.payloads import AuditPolicyError
 from jigsmith_runtime.data_folder import DataFolderError
@@ -32,6 +33,7 @@ _EXPECTED = (
     SettingsError,
     PrincipalsFileError,
     AuditPolicyError,
+    CosigningError,
     ReleasePolicyError,
     AttestationError,
     DataFolderError,
@@ -104,6 +106,12 @@ def serve(
         list[Path] | None,
         typer.Option(envvar="JIGSMITH_TRUSTED_KEYS", help="release-key.pub of another runtime on the same registry."),
     ] = None,
+    witness: Annotated[
+        str | None, typer.Option(envvar="JIGSMITH_WITNESS", help="URL of a jigsmith-witness that cosigns checkpoints.")
+    ] = None,
+    witness_key: Annotated[
+        Path | None, typer.Option(envvar="JIGSMITH_WITNESS_KEY", help="Its public key (witness-key.pub).")
+    ] = None,
     audit_policy: Annotated[
         Path | None,
         typer.Option(
@@ -153,6 +161,8 @@ def serve(
             principals=principals,
             release_policy=release_policy,
             trusted_keys=tuple(trusted_keys or ()),
+            witness=witness,
+            witness_key=witness_key,
             audit_policy=audit_policy,
             dev=dev,
             profiles=profiles,

@@ -64,6 +64,11 @@ class DataFolder:
         return self.path / "payload-key"
 
     @property
+    def witnessed(self) -> Path:
+        """The newest checkpoint that a witness has cosigned."""
+        return self.path / "audit-witnessed"
+
+    @property
     def announcement(self) -> Path:
         """Where a runtime that is ready tells its address."""
         return self.path / "runtime.json"

@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 from jigsmith.attestation import AttestationError, Attester, TrustedKeys
+from jigsmith.tlog import CosignatureVerifier, NoteError
 from jigsmith.v1 import (
     audit_pb2,
     audit_pb2_grpc,
@@ -45,6 +46,7 @@ from jigsmith_runtime.audit import AuditLog, load_or_create_signer
 from jigsmith_runtime.audit.entries import EntryWriter
 from jigsmith_runtime.audit.keys import load_or_create_key
 from jigsmith_runtime.audit.payloads import AuditPolicy, PayloadStore
+from jigsmith_runtime.audit.witnessing import WitnessedLog, kept_cosigned
 from jigsmith_runtime.changes import Changes
 from jigsmith_runtime.data_folder import DataFolder, write_atomically
 from jigsmith_runtime.execution import Executor
@@ -65,7 +67,7 @@ from jigsmith_runtime.services.function_sets import FunctionSetService
 from jigsmith_runtime.services.functions import FunctionService
 from jigsmith_runtime.services.invocations import InvocationService
 from jigsmith_runtime.services.releases import ReleaseService
-from jigsmith_runtime.settings import Settings, is_loopback
+from jigsmith_runtime.settings import Settings, SettingsError, is_loopback
 from jigsmith_runtime.targets import Targets
 
 _GRACE_S: Final = 5.0
@@ -127,6 +129,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     stack.push_async_callback(changes.close)
     await changes.recover()
     await _close_interrupted(log, entries, repeats)
+    await _begin_witnessing(stack, settings, folder, log)
     attester, enforcement = _signing(settings, folder)
     payloads = PayloadStore.open(folder.payloads, folder.payload_key)
     refusals = Refusals(log, entries)
@@ -163,7 +166,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         ReleaseService(database, changes, commands, RetirementCommands(entries), executor), server
     )
     invocation_pb2_grpc.add_InvocationServiceServicer_to_server(invocations, server)
-    audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(log, entries, payloads), server)
+    audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(log, entries, payloads, folder.witnessed), server)
     health = await _add_health_and_reflection(server)
 
     await log.append(
@@ -241,6 +244,24 @@ async def _add_health_and_reflection(server: grpc.aio.Server) -> health_aio.Heal
     reflected = (*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(reflected, server)
     return health
+
+
+async def _begin_witnessing(stack: AsyncExitStack, settings: Settings, folder: DataFolder, log: AuditLog) -> None:
+    """Have a witness cosign the log from now on, if one is named."""
+    if settings.witness is None or settings.witness_key is None:
+        return
+
+    async def prove(old_size: int, size: int) -> list[bytes]:
+        return await asyncio.to_thread(log.consistency_proof, old_size, size)
+
+    async def store(note: str) -> None:
+        await asyncio.to_thread(write_atomically, folder.witnessed, note)
+
+    try:
+        key = CosignatureVerifier.parse(settings.witness_key.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, NoteError) as error:
+        raise SettingsError(f"--witness-key {settings.witness_key}: {error}") from error
+    await stack.enter_async_context(kept_cosigned(settings.witness, key, WitnessedLog(log.checkpoint, prove, store)))
 
 
 def _signing(settings: Settings, folder: DataFolder) -> tuple[Attester, Enforcement]:

@@ -39,6 +39,10 @@ class Settings:
     """File that says what releases demand beyond the rules that always hold."""
     trusted_keys: tuple[Path, ...] = ()
     """Public keys of other runtimes on the same registry, whose signatures are believed here."""
+    witness: str | None = None
+    """URL of a witness that cosigns the audit log's checkpoints."""
+    witness_key: Path | None = None
+    """Its public key."""
     audit_policy: Path | None = None
     """File that says of which functions arguments and results are kept; without it, of none."""
     dev: bool = False
@@ -63,6 +67,10 @@ class Settings:
         if self.dev and not is_loopback(self.listen):
             raise SettingsError(
                 f"--dev lets anyone do anything: it listens on loopback addresses only, not {self.listen}"
+            )
+        if (self.witness is None) != (self.witness_key is None):
+            raise SettingsError(
+                "--witness and --witness-key go together: its URL, and the key that its cosignatures must have"
             )
         if self.launcher is not None and self.sockets is None:
             raise SettingsError("--launcher needs --sockets: the folder that the launcher was started with")

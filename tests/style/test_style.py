@@ -15,12 +15,14 @@ PACKAGES = [
         "sandbox/jigsmith_worker",
         "runtime/jigsmith_runtime",
         "optimizer/jigsmith_optimizer",
+        "witness/jigsmith_witness",
         "demo/jigsmith_demo",
     )
 ]
 MODULES = [path for package in PACKAGES for path in package.rglob("*.py") if "v1" not in path.parts]
 
 DOORS = {
+    "aiohttp": ["witness/jigsmith_witness/server.py", "runtime/jigsmith_runtime/audit/cosigning.py"],
     "docker": ["sandbox/jigsmith_sandbox/backends/docker.py"],
     "openai": ["optimizer/jigsmith_optimizer/llm.py"],
     "sqlalchemy": ["runtime/jigsmith_runtime/registry/"],
@@ -66,7 +68,8 @@ def test_a_module_keeps_the_rules(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["client", "proto", "runtime", "optimizer", "sandbox", "demo", "deploy", "tests", "benchmarks", "docs"]
+    "folder",
+    ["client", "proto", "runtime", "optimizer", "sandbox", "witness", "demo", "deploy", "tests", "benchmarks", "docs"],
 )
 def test_each_top_level_folder_says_what_is_in_it(folder: str) -> None:
     """A README that a stranger reads first."""

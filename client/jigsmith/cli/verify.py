@@ -3,6 +3,7 @@
 import base64
 import binascii
 import dataclasses
+import datetime as dt
 import hashlib
 import json
 from collections import Counter
@@ -17,8 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from jigsmith.cli.files import text_of
 from jigsmith.cli.output import USAGE, VERIFICATION_FAILED, Output, fail
-from jigsmith.tlog import InclusionProof, NoteError, NoteVerifier, ProofError, leaf_hash
+from jigsmith.tlog import CosignatureVerifier, InclusionProof, NoteError, NoteVerifier, ProofError, leaf_hash
 from jigsmith.verify import BadEntryError, Report, SignedLog, read_entries, verify_log
+from jigsmith.verify.witnesses import Witnessed, WitnessError, check_witness_state
 
 app = typer.Typer(
     no_args_is_help=True, help="Verify offline: exit code 8, and what does not fit, if anything is wrong."
@@ -31,10 +33,31 @@ _Key = Annotated[Path, typer.Option(help="File with the node's public key (audit
 
 
 @app.command("log")
-def verify_whole(context: typer.Context, directory: _Directory, *, key: _Key) -> None:
-    """Verify a log: every hash, the signed root, each call accepted and ended once, every release approved."""
+def verify_whole(
+    context: typer.Context,
+    directory: _Directory,
+    *,
+    key: _Key,
+    witnessed: Annotated[
+        Path | None,
+        typer.Option(help="The checkpoint that a witness keeps of this log (`jigsmith-witness show`).", exists=True),
+    ] = None,
+    witness_key: Annotated[Path | None, typer.Option(help="File with the witness's public key.", exists=True)] = None,
+) -> None:
+    """Verify a log: every hash, the signed root, each call accepted and ended once, every release approved.
+
+    With what a witness saw, also that the log was not rewritten by somebody who has the node's key.
+    """
+    if (witnessed is None) != (witness_key is None):
+        fail(USAGE, "--witnessed and --witness-key go together")
     report = _verified(directory, _key(key))
-    _output(context).value(_facts(report), _described(report))
+    facts, said = _facts(report), _described(report)
+    if report.ok and witnessed is not None and witness_key is not None:
+        seen = _witnessed(directory, report, key, witnessed, witness_key)
+        facts["witnessed_size"] = seen.size
+        when = dt.datetime.fromtimestamp(seen.time_s, dt.UTC)
+        said += f"; a witness saw the first {seen.size} of them at {when:%Y-%m-%d %H:%M:%S} UTC"
+    _output(context).value(facts, said)
     if not report.ok:
         raise typer.Exit(VERIFICATION_FAILED)
 
@@ -156,6 +179,17 @@ def payload(
             raise ProofError(f"the log commits to nothing that the payload of {value.get('invocation')} holds")
     said = " and ".join(checked)
     _output(context).value({"ok": True, "checked": checked}, f"verified: {said} of {value['invocation']}")
+
+
+def _witnessed(directory: Path, report: Report, key: Path, witnessed: Path, witness_key: Path) -> Witnessed:
+    leaves = (leaf_hash(data) for _, data in read_entries(directory, report.checkpoint_size))
+    try:
+        witness = CosignatureVerifier.parse(text_of(witness_key))
+        return check_witness_state(leaves, witnessed.read_bytes().decode(), _key(key), witness)
+    except (NoteError, UnicodeDecodeError) as error:
+        fail(USAGE, f"{witness_key}: {error}")
+    except WitnessError as error:
+        fail(VERIFICATION_FAILED, f"NOT VERIFIED (witness): {error}")
 
 
 def _key(path: Path) -> NoteVerifier:

@@ -1,5 +1,6 @@
-"""Transparency-log arithmetic: Merkle trees (RFC 6962), signed notes, tiles and proofs (C2SP). Pure functions, no network."""
+"""Transparency-log arithmetic: Merkle trees (RFC 6962), signed notes, cosignatures, tiles and proofs (C2SP). No network."""
 
+from jigsmith.tlog.cosignature import Cosignature, CosignatureSigner, CosignatureVerifier
 from jigsmith.tlog.merkle import (
     EMPTY_ROOT,
     ProofError,
@@ -16,6 +17,9 @@ from jigsmith.tlog.tiled import GrowingTree, Tile, TiledTree
 __all__ = [
     "EMPTY_ROOT",
     "Checkpoint",
+    "Cosignature",
+    "CosignatureSigner",
+    "CosignatureVerifier",
     "GrowingTree",
     "InclusionProof",
     "NoteError",

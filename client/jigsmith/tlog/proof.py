@@ -1,7 +1,6 @@
 """Proofs as files, in the form of c2sp.org/tlog-proof: index, inclusion proof and signed checkpoint, self-contained."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -48,7 +47,7 @@ class InclusionProof:
             raise ProofError("the proof is too long")
         try:
             hashes = tuple(base64.b64decode(line, validate=True) for line in lines)
-        except binascii.Error as error:
+        except ValueError as error:
             raise ProofError("not a proof: a hash is not base64") from error
         if any(len(one) != 32 for one in hashes):
             raise ProofError("not a proof: a hash has not 32 bytes")

@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Final
 
 from jigsmith.names import InvocationName
@@ -33,10 +34,12 @@ _KINDS_MAX: Final = 64
 class AuditService(audit_pb2_grpc.AuditServiceServicer):
     """Reads the audit log and the payloads of this node."""
 
-    def __init__(self, log: AuditLog, entries: EntryWriter, payloads: PayloadStore) -> None:
+    def __init__(self, log: AuditLog, entries: EntryWriter, payloads: PayloadStore, witnessed: Path) -> None:
+        """`witnessed` is where the newest cosigned checkpoint is kept, if there is a witness."""
         self._log = log
         self._entries = entries
         self._payloads = payloads
+        self._witnessed = witnessed
 
     async def ListAuditEntries(
         self, request: audit_pb2.ListAuditEntriesRequest, _context: Context
@@ -70,7 +73,8 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
     async def GetCheckpoint(self, _request: audit_pb2.GetCheckpointRequest, _context: Context) -> audit_pb2.Checkpoint:
         """Return a signed checkpoint that covers everything acknowledged before."""
         await self._log.signed()
-        return audit_pb2.Checkpoint(note=self._log.checkpoint())
+        witnessed = await asyncio.to_thread(self._read_witnessed)
+        return audit_pb2.Checkpoint(note=self._log.checkpoint(), witnessed_note=witnessed)
 
     async def GetInclusionProof(
         self, request: audit_pb2.GetInclusionProofRequest, _context: Context
@@ -133,6 +137,12 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
             await self._log.append(entry)
             await self._payloads.erase(name)
         return audit_pb2.ErasePayloadResponse()
+
+    def _read_witnessed(self) -> str:
+        try:
+            return self._witnessed.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
 
     def _page(self, start: int, limit: int, wanted: EntryFilter) -> tuple[list[audit_pb2.AuditEntry], int | None]:
         """Return the entries of a page and where the next one begins."""

@@ -215,7 +215,8 @@ def test_a_proof_file_says_what_was_proved_and_nothing_else_is_read_as_one() -> 
 @given(st.text(max_size=300))
 def test_no_text_harms_the_reader_of_proofs(text: str) -> None:
     """It is a proof, or it is refused."""
-    for candidate in (text, f"c2sp.org/tlog-proof@v1\n{text}", f"c2sp.org/tlog-proof@v1\nindex {text}\n\n"):
+    head = "c2sp.org/tlog-proof@v1\n"
+    for candidate in (text, f"{head}{text}", f"{head}index {text}\n\n", f"{head}index 0\n{text}\n\n"):
         with contextlib.suppress(ProofError):
             InclusionProof.parse(candidate)
 
