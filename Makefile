@@ -10,10 +10,14 @@ help: ## list the targets
 setup: ## install what this machine lacks, and the virtual environment
 	@deploy/setup
 
+.PHONY: test-setup
+test-setup:
+	@deploy/setup tests
+
 demo: setup ## learn a function set, release it, call it, verify the log
 	@$(bin)/python -m jigsmith_demo
 
-test: setup ## run the whole test suite
+test: test-setup ## run the whole test suite
 	@$(bin)/pytest -m "not gvisor"
 
 test-gvisor: setup ## run the sandbox suites under gVisor (needs Docker with the runtime runsc)

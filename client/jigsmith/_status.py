@@ -39,6 +39,7 @@ _BY_REASON: Final[Mapping[int, type[JigsmithError]]] = {
     errors_pb2.REASON_QUEUE_FULL: errors.OverloadedError,
     errors_pb2.REASON_SANDBOX_UNAVAILABLE: errors.UnavailableError,
     errors_pb2.REASON_AUDIT_UNAVAILABLE: errors.UnavailableError,
+    errors_pb2.REASON_REGISTRY_UNAVAILABLE: errors.UnavailableError,
     errors_pb2.REASON_REQUEST_INVALID: errors.RequestInvalidError,
     errors_pb2.REASON_RESOURCE_NOT_FOUND: errors.NotFoundError,
     errors_pb2.REASON_RESOURCE_EXISTS: errors.AlreadyExistsError,

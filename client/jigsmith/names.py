@@ -13,7 +13,7 @@ FUNCTION_CHARS_MAX: Final = 64
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _FUNCTION: Final = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{FUNCTION_CHARS_MAX - 1}}}")
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 _INVOCATION: Final = re.compile(r"[0-9a-f]{32}")
 
 LATEST: Final = "latest"

@@ -20,8 +20,9 @@ from jigsmith_runtime.audit.cosigning import CosigningError
 from jigsmith_runtime.audit.keys import KeyFileError
 from jigsmith_runtime.audit.payloads import AuditPolicyError
 from jigsmith_runtime.data_folder import DataFolderError
-from jigsmith_runtime.errors import AuditUnavailableError
+from jigsmith_runtime.errors import AuditUnavailableError, RegistryUnavailableError
 from jigsmith_runtime.identity import PRINCIPAL, PrincipalsFileError, new_token, token_digest
+from jigsmith_runtime.registry.database import DatabaseError
 from jigsmith_runtime.releases.policy import ReleasePolicyError
 from jigsmith_runtime.roles import Role
 from jigsmith_runtime.settings import IMAGE_DEFAULT, LISTEN_DEFAULT, LogFormat, Settings, SettingsError, read_file
@@ -37,6 +38,8 @@ _EXPECTED = (
     ReleasePolicyError,
     AttestationError,
     DataFolderError,
+    DatabaseError,
+    RegistryUnavailableError,
     KeyFileError,
     LogCorruptError,
     AuditUnavailableError,
@@ -97,6 +100,12 @@ def serve(
     ] = None,
     principals: Annotated[
         Path | None, typer.Option(envvar="JIGSMITH_PRINCIPALS", help="TOML file that lists who may call.")
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="JIGSMITH_DATABASE", help="postgresql://USER@HOST/NAME, for one or many runtimes; or SQLite."
+        ),
     ] = None,
     release_policy: Annotated[
         Path | None,
@@ -159,6 +168,7 @@ def serve(
             launcher=launcher,
             sockets=sockets,
             principals=principals,
+            database=database,
             release_policy=release_policy,
             trusted_keys=tuple(trusted_keys or ()),
             witness=witness,

@@ -16,6 +16,7 @@ RuntimeFault
 ├── QueueFullError               overload
 ├── SandboxUnavailableError      no sandbox, or it was lost
 ├── AuditUnavailableError        the log cannot be written
+├── RegistryUnavailableError     the database does not answer
 ├── RunFailedError               the function's own failure, or a limit it reached
 ├── RunCancelledError            the caller went away
 └── InternalError                a fault of ours
@@ -57,6 +58,7 @@ class Reason(StrEnum):
     QUEUE_FULL = "QUEUE_FULL"
     SANDBOX_UNAVAILABLE = "SANDBOX_UNAVAILABLE"
     AUDIT_UNAVAILABLE = "AUDIT_UNAVAILABLE"
+    REGISTRY_UNAVAILABLE = "REGISTRY_UNAVAILABLE"
     INTERNAL = "INTERNAL"
     CANCELLED = "CANCELLED"  # the caller went away: seen by nobody but those who shared the request id
 
@@ -87,6 +89,7 @@ CODE_OF_REASON: Final[Mapping[Reason, int]] = MappingProxyType(
         Reason.QUEUE_FULL: code_pb2.RESOURCE_EXHAUSTED,
         Reason.SANDBOX_UNAVAILABLE: code_pb2.UNAVAILABLE,
         Reason.AUDIT_UNAVAILABLE: code_pb2.UNAVAILABLE,
+        Reason.REGISTRY_UNAVAILABLE: code_pb2.UNAVAILABLE,
         Reason.INTERNAL: code_pb2.INTERNAL,
         Reason.CANCELLED: code_pb2.CANCELLED,
     }
@@ -240,6 +243,12 @@ class AuditUnavailableError(RuntimeFault):
     """The audit log cannot be written, so nothing is run and no result is given out."""
 
     reason = Reason.AUDIT_UNAVAILABLE
+
+
+class RegistryUnavailableError(RuntimeFault):
+    """The registry's database does not answer, so nothing is known for certain of what may run."""
+
+    reason = Reason.REGISTRY_UNAVAILABLE
 
 
 class RunFailedError(RuntimeFault):

@@ -9,6 +9,10 @@ from jigsmith_runtime.errors import RequestInvalidError
 
 SIZE_DEFAULT: Final = 100
 SIZE_MAX: Final = 1_000
+NEWEST: Final = 2**31 - 1
+"""Where lists that run from the newest item down begin: above every number that the database gives out."""
+
+_INDEX_MAX: Final = 2**62
 _TOKEN_CHARS_MAX: Final = 1_024
 
 Cursor = TypeVar("Cursor", int, str)
@@ -37,6 +41,11 @@ def cursor(of: str, page_token: str, first: Cursor) -> Cursor:
         belongs, where = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, TypeError, RecursionError):
         raise RequestInvalidError.of("page_token", "is not one that was given out") from None
-    if belongs != of or type(where) is not type(first):
+    if belongs != of or type(where) is not type(first) or not _is_place(where, first):
         raise RequestInvalidError.of("page_token", "belongs to another list")
     return where
+
+
+def _is_place(where: int | str, first: int | str) -> bool:
+    """Return whether a number can stand in the list: whoever makes a token up must not make the database stumble."""
+    return isinstance(where, str) or 0 <= where <= (NEWEST if first == NEWEST else _INDEX_MAX)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from jigsmith.names import InvocationName, VersionName
@@ -32,8 +32,9 @@ _INTERRUPTED: Final = SandboxUnavailableError(
 class Repeats:
     """Answers calls that carry a request id."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, node: str) -> None:
         self._database = database
+        self._node = node
         self._running: dict[tuple[str, str], tuple[str, asyncio.Task[Answer]]] = {}
 
     async def once(self, key: RequestKey, serve: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -55,11 +56,12 @@ class Repeats:
     async def close_unfinished(self) -> int:
         """Answer the calls that were running when a predecessor stopped; return how many there were."""
         async with self._database.writing() as connection:
-            return await answers.close_unfinished(connection, _encode_fault(_INTERRUPTED))
+            return await answers.close_unfinished(connection, self._node, _encode_fault(_INTERRUPTED))
 
     async def _serve(self, key: RequestKey, serve: Callable[[], Awaitable[Answer]]) -> Answer:
         async with self._database.writing() as connection:
-            stored = await answers.begin(connection, key, clock.to_text(clock.now()))
+            mine = replace(key, node=self._node)
+            stored = await answers.begin(connection, mine, clock.to_text(clock.now()))
         if stored is not None:
             return _recall(key, stored)
         try:

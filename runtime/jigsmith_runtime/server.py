@@ -43,13 +43,14 @@ from jigsmith_worker.isolation import Isolation
 
 from jigsmith_runtime.admission import Lane, LaneName
 from jigsmith_runtime.audit import AuditLog, load_or_create_signer
-from jigsmith_runtime.audit.entries import EntryWriter
+from jigsmith_runtime.audit.entries import Entry, EntryWriter
 from jigsmith_runtime.audit.keys import load_or_create_key
 from jigsmith_runtime.audit.payloads import AuditPolicy, PayloadStore
 from jigsmith_runtime.audit.witnessing import WitnessedLog, kept_cosigned
 from jigsmith_runtime.changes import Changes
 from jigsmith_runtime.data_folder import DataFolder, write_atomically
 from jigsmith_runtime.execution import Executor
+from jigsmith_runtime.following import following
 from jigsmith_runtime.identity import DevMetadata, Identifier, load_principals
 from jigsmith_runtime.interceptors.access_log import AccessLogInterceptor
 from jigsmith_runtime.interceptors.errors import ErrorsInterceptor
@@ -122,10 +123,10 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     stack.push_async_callback(log.close)
     folder.withdraw()  # only now, with the log locked, is it certain that no other runtime wrote it
     write_atomically(folder.audit_public_key, f"{log.verifier_key}\n")
-    database = await Database.open(folder.database)
+    database = await Database.open(settings.database or folder.database)
     stack.push_async_callback(database.close)
     entries = EntryWriter(node)
-    changes, repeats = Changes(database, log), Repeats(database)
+    changes, repeats = Changes(database, log, entries), Repeats(database, node)
     stack.push_async_callback(changes.close)
     await changes.recover()
     await _close_interrupted(log, entries, repeats)
@@ -150,13 +151,14 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         payloads=payloads,
         audit_policy=_audit_policy(settings),
         lanes=lanes,
-        targets=Targets(database, changes, enforcement),
+        targets=Targets(database, changes, enforcement, log, entries),
         limits=limits,
     )
     commands = ReleaseCommands(entries, attester, _release_policy(settings), limits.default.as_dict())
     invocations = InvocationService(executor, repeats, refusals)
     stack.push_async_callback(invocations.close)
 
+    await stack.enter_async_context(following(database, changes, executor.end_running))
     server, port = _listen(settings, identifier, refusals)
     function_pb2_grpc.add_FunctionServiceServicer_to_server(FunctionService(database, changes, registration), server)
     function_set_pb2_grpc.add_FunctionSetServiceServicer_to_server(
@@ -169,14 +171,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(log, entries, payloads, folder.witnessed), server)
     health = await _add_health_and_reflection(server)
 
-    await log.append(
-        entries.runtime_started(
-            version=version("jigsmith"),
-            backend=backend.name,
-            isolation=pool.isolation.value,
-            memory_scope=pool.memory_scope.value,
-        )
-    )
+    await log.append(_started(entries, pool))
     await server.start()
     stack.push_async_callback(server.stop, _GRACE_S)
     stack.push_async_callback(health.enter_graceful_shutdown)
@@ -195,11 +190,24 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     folder.announce(facts)
     stack.callback(folder.withdraw)
     _warn(settings, pool)
-    # What exists now lives as long as the process; collecting it again and again would stop every call that runs.
+    _settle_memory()
+    _log.info("runtime.ready", **facts)
+
+
+def _settle_memory() -> None:
+    """Tell the collector that what exists now lives as long as the process: looking at it again would stop calls that run."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    _log.info("runtime.ready", **facts)
+
+
+def _started(entries: EntryWriter, pool: Pool) -> Entry:
+    return entries.runtime_started(
+        version=version("jigsmith"),
+        backend=pool.backend.name,
+        isolation=pool.isolation.value,
+        memory_scope=pool.memory_scope.value,
+    )
 
 
 async def _close_interrupted(log: AuditLog, entries: EntryWriter, repeats: Repeats) -> None:

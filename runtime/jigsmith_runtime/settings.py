@@ -35,6 +35,8 @@ class Settings:
     sockets: Path | None = None
     """Folder for the sandboxes' sockets; a launcher demands its own."""
     principals: Path | None = None
+    database: str | None = None
+    """URL of a PostgreSQL server for the registry (`postgresql://...`); a SQLite file in the data folder if None."""
     release_policy: Path | None = None
     """File that says what releases demand beyond the rules that always hold."""
     trusted_keys: tuple[Path, ...] = ()

@@ -15,10 +15,13 @@ from jigsmith.names import (
 )
 
 from jigsmith_runtime.admission import LaneName
+from jigsmith_runtime.audit import AuditLog
+from jigsmith_runtime.audit.entries import EntryWriter
 from jigsmith_runtime.changes import Changes
 from jigsmith_runtime.errors import NotApprovedError, NotFoundError, NotPermittedError, QuarantinedError
 from jigsmith_runtime.identity import Principal
-from jigsmith_runtime.model import FunctionVersion, Revision
+from jigsmith_runtime.model import FunctionVersion, Release, Revision
+from jigsmith_runtime.observations import Observation, PolicyObservation, ReleaseObservation
 from jigsmith_runtime.registry import quarantines, releases, sets, versions
 from jigsmith_runtime.registry.database import Connection, Database
 from jigsmith_runtime.releases import rules
@@ -41,20 +44,32 @@ class Resolution:
     """In which epoch of the channels this was so."""
     until: float
     """Until when its approvals hold, in seconds since 1970."""
+    read_at: float
+    """When it was read from the registry, in monotonic seconds."""
 
 
 class Targets:
     """Resolves names. Answers are remembered until a channel moves or a policy changes; versions never change."""
 
-    def __init__(self, database: Database, changes: Changes, enforcement: Enforcement) -> None:
+    def __init__(
+        self, database: Database, changes: Changes, enforcement: Enforcement, log: AuditLog, entries: EntryWriter
+    ) -> None:
         self._database = database
         self._changes = changes
         self._enforcement = enforcement
+        self._log = log
+        self._entries = entries
+        self._told: dict[str, str] = {}
         self._known: dict[Target, Resolution] = {}
 
     def holds(self, resolution: Resolution) -> bool:
         """Return whether a resolution still holds. True until the caller next gives up control."""
-        return resolution.epoch == self._changes.epoch and not self._changes.moving and time.time() < resolution.until
+        return (
+            resolution.epoch == self._changes.epoch
+            and not self._changes.moving
+            and self._changes.is_fresh(resolution.read_at)
+            and time.time() < resolution.until
+        )
 
     async def resolve(self, target: Target, principal: Principal) -> Resolution:
         """Return what a name stands for.
@@ -67,15 +82,24 @@ class Targets:
             return known
         if self._changes.moving:
             await self._changes.settled()
-        epoch = self._changes.epoch
+        epoch, read_at = self._changes.epoch, time.monotonic()
         async with self._database.reading() as connection:
             found = await _find(connection, self._enforcement, target)
+        if found.observed is not None and self._database.is_shared:
+            await self._tell(found.observed)
         if len(self._known) >= _CACHED_MAX:
             self._known.clear()
         resolution = self._known[target] = Resolution(
-            found.version, found.revision, found.release, lane_of(target), epoch, found.until
+            found.version, found.revision, found.release, lane_of(target), epoch, found.until, read_at
         )
         return resolution
+
+    async def _tell(self, observed: Observation) -> None:
+        """Log what this node's log may not know, because another runtime did it; once for each state of things."""
+        if self._told.get(observed.about) == observed.state:
+            return
+        await self._log.append(observed.entry(self._entries))
+        self._told[observed.about] = observed.state
 
 
 def lane_of(target: Target) -> LaneName:
@@ -101,6 +125,7 @@ class _Found:
     revision: RevisionName | None = None
     release: ReleaseName | None = None
     until: float = math.inf
+    observed: Observation | None = None
 
 
 async def _find(connection: Connection, enforcement: Enforcement, target: Target) -> _Found:
@@ -108,7 +133,8 @@ async def _find(connection: Connection, enforcement: Enforcement, target: Target
         version = await _version(connection, target, target)
         rules.check_policy(version, None)
         return _Found(version)
-    release, until = None, math.inf
+    release: Release | None = None
+    until = math.inf
     if isinstance(target, RevisionFunctionName):
         revision = await _revision(connection, RevisionName(target.function_set, target.revision), target)
     else:
@@ -118,13 +144,20 @@ async def _find(connection: Connection, enforcement: Enforcement, target: Target
     if held is None:
         raise NotFoundError(target)
     version = await _version(connection, held, target)
-    rules.check_policy(version, await sets.find_set(connection, revision.name.function_set))
-    return _Found(version, revision.name, release, until)
+    function_set = await sets.find_set(connection, revision.name.function_set)
+    rules.check_policy(version, function_set)
+    observed: Observation | None = None
+    if release is not None and function_set is not None:
+        authors = enforcement.authors(release)
+        observed = ReleaseObservation(release, revision, authors, function_set.policy, active=True)
+    elif version.definition.policy == "none" and function_set is not None:
+        observed = PolicyObservation(function_set)
+    return _Found(version, revision.name, None if release is None else release.name, until, observed)
 
 
 async def _released(
     connection: Connection, enforcement: Enforcement, target: ChannelFunctionName
-) -> tuple[Revision, ReleaseName | None, float]:
+) -> tuple[Revision, Release, float]:
     """Return what a channel has, by which release, and until when (seconds since 1970) that is approved."""
     channel = await sets.find_channel(connection, ChannelName(target.function_set, target.channel))
     if channel is None:
@@ -135,7 +168,8 @@ async def _released(
     rules.check_usable(revision, await quarantines.find(connection, [revision.name]))
     release = None if channel.release is None else await releases.find(connection, channel.release)
     until = enforcement.check_released(channel, revision, release)
-    return revision, channel.release, until.timestamp()
+    assert release is not None
+    return revision, release, until.timestamp()
 
 
 async def _revision(connection: Connection, name: RevisionName, target: Target) -> Revision:

@@ -155,25 +155,41 @@ def _identifying(metadata: tuple[tuple[str, str], ...]) -> list[grpc.aio.ClientI
     return [Unary(), Tail(), Stream()]
 
 
-@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
-def backend(request: pytest.FixtureRequest) -> str:
-    """Name a backend that works on this machine; skips, saying what is missing, where one does not."""
+def _skip_without(backend: str) -> str:
+    """Return the backend if it works on this machine; skip, saying what is missing, where it does not."""
 
     async def check() -> None:
-        chosen = await choose(request.param, docker_image=IMAGE_DEFAULT)
+        chosen = await choose(backend, docker_image=IMAGE_DEFAULT)
         await chosen.close()
 
     try:
         asyncio.run(check())
     except BackendMissingError as error:
-        pytest.skip(f"backend {request.param}: {error}")
-    return request.param
+        pytest.skip(f"backend {backend}: {error}")
+    return backend
+
+
+@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Name a backend that works on this machine."""
+    return _skip_without(request.param)
 
 
 @pytest.fixture(scope="session")
 def runtime(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     """Give a runtime that runs; the same one for all tests of a backend. Whatever they did, its log verifies in the end."""
-    started = Runtime(backend, tmp_path_factory.mktemp(f"runtime-{backend}"))
+    yield from _shared(Runtime(backend, tmp_path_factory.mktemp(f"runtime-{backend}")))
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def stored_runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """Give a runtime on each database, for what depends on the database and not on the backend."""
+    options = ("--database", request.getfixturevalue("postgres").database()) if request.param == "postgresql" else ()
+    backend = _skip_without("bubblewrap")
+    yield from _shared(Runtime(backend, tmp_path_factory.mktemp(f"runtime-{request.param}"), options))
+
+
+def _shared(started: Runtime) -> Iterator[Runtime]:
     started.start()
     yield started
     assert started.stop() == 0

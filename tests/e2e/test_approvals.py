@@ -23,6 +23,12 @@ PASSED = release_pb2.Evidence(suite="sums", result=release_pb2.EVIDENCE_RESULT_P
 FAILED = release_pb2.Evidence(suite="sums", result=release_pb2.EVIDENCE_RESULT_FAILED, passed=1, failed=20)
 
 
+@pytest.fixture
+def runtime(stored_runtime):
+    """Give a runtime on each database."""
+    return stored_runtime
+
+
 class People:
     """A client for each role, and one more reviewer."""
 

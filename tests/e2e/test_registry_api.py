@@ -23,6 +23,12 @@ PARAMETERS = json.dumps(
 )
 
 
+@pytest.fixture
+def runtime(stored_runtime):
+    """Give a runtime on each database."""
+    return stored_runtime
+
+
 def version_of(source: str = ADD, **fields) -> function_pb2.FunctionVersion:
     """Return a version with a description of its own, so that its digest is its own too."""
     defaults = {"description": uuid.uuid4().hex, "parameters_json": PARAMETERS, "source": source}

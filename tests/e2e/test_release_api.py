@@ -17,6 +17,12 @@ from jigsmith import AsyncClient, errors
 from jigsmith_runtime.roles import ROLES_OF_RPC, Role
 
 
+@pytest.fixture
+def runtime(stored_runtime):
+    """Give a runtime on each database."""
+    return stored_runtime
+
+
 def client(runtime, role: str) -> AsyncClient:
     """Return a client of the principal with a role."""
     return AsyncClient(runtime.address, token=runtime.token(role), timeout_s=30)

@@ -5,12 +5,17 @@ given is looked at: bundles, tiles of all levels, and what they were before they
 entries behind the checkpoint are counted only.
 """
 
+import contextlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from jigsmith.tlog import Checkpoint, GrowingTree, NoteError, NoteVerifier, Tile, leaf_hash, tiles
 from jigsmith.verify.report import BadEntry, Fault, Report
 from jigsmith.verify.story import BadEntryError, Story
+
+_VOIDING: Final = b'"kind":"change.voided"'
 
 Progress = Callable[[int, int], None]
 
@@ -20,11 +25,12 @@ def verify_log(directory: Path, key: NoteVerifier, progress: Progress | None = N
 
     `progress` is called with (entries done, entries in the checkpoint) once for each bundle of 256.
     """
-    story = Story()
     signed: Checkpoint | None = None
     bad: BadEntry | None = None
+    story = Story()
     try:
         signed = read_checkpoint(directory, key)
+        story.to_be_voided = _to_be_voided(directory, signed.size)
         _walk(directory, signed, story, progress)
     except BadEntryError as error:
         bad = error.bad
@@ -104,6 +110,17 @@ def _walk(directory: Path, signed: Checkpoint, story: Story, progress: Progress 
         raise BadEntryError(None, Fault.ROOT, what)
     _check_upper(directory, tree.edge())
     _check_partials(directory, tree.edge())
+
+
+def _to_be_voided(directory: Path, size: int) -> frozenset[int]:
+    """Look ahead for entries that take others back; whether they are what was logged, the walk finds out."""
+    found: set[int] = set()
+    for number, count in tiles.bundles(size):
+        for data in _entries(directory, number, count):
+            if _VOIDING in data:
+                with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
+                    found.add(int(json.loads(data).get("voided_index")))
+    return frozenset(found)
 
 
 def _check_upper(directory: Path, computed: Sequence[Tile]) -> None:

@@ -17,6 +17,7 @@ from jigsmith.verify.report import BadEntry, Fault
 
 INTERRUPTED: Final = "INTERRUPTED"
 PERSON: Final = "user:"
+_NEVER_VOIDED: Final = ("call.", "runtime.", "change.")
 _UNCHECKED: Final = "none"
 """The policy that an admin must allow for a set."""
 
@@ -54,6 +55,8 @@ class _Release:
 class Story:
     """What the entries so far amount to."""
 
+    to_be_voided: frozenset[int] = frozenset()
+    """Indexes of the entries that later ones take back, as somebody saw who looked ahead."""
     entries: int = 0
     accepted: int = 0
     finished: int = 0
@@ -67,6 +70,8 @@ class Story:
     _channels: dict[str, _Release] = field(default_factory=dict)
     _policies: dict[str, str] = field(default_factory=dict)
     _out_of_use: set[str] = field(default_factory=set)
+    _voided: set[int] = field(default_factory=set)
+    """Entries that were passed over because a later one takes them back, and that one was not read yet."""
 
     def read(self, index: int, data: bytes) -> None:
         """Take the next entry. Raises BadEntryError if it does not fit."""
@@ -78,7 +83,11 @@ class Story:
         self.entries += 1
 
     def _take(self, index: int, entry: Entry) -> None:
-        take = self._TAKEN.get(str(entry["kind"]))
+        kind = str(entry["kind"])
+        if index in self.to_be_voided and not kind.startswith(_NEVER_VOIDED):
+            self._voided.add(index)
+            return
+        take = self._TAKEN.get(kind)
         if take is not None:
             take(self, index, entry)
 
@@ -90,6 +99,45 @@ class Story:
                 Fault.PAIRING,
                 f"the call accepted in entry {earliest} never ended, although a runtime started after it",
             )
+
+    def _take_back(self, index: int, entry: Entry) -> None:
+        voided = entry["voided_index"]
+        if voided not in self._voided:
+            raise BadEntryError(
+                index, Fault.MALFORMED, f"entry {index} takes back entry {voided}, which is no change before it"
+            )
+        self._voided.remove(voided)
+
+    def _observed(self, index: int, entry: Entry) -> None:
+        """Take what the registry said of a release that another node may have decided on."""
+        name, channel = str(entry["release"]), str(entry["channel"])
+        versions, authors, approvers = entry["function_versions"], entry["authors"], entry["approvers"]
+        assert isinstance(versions, list)
+        assert isinstance(authors, list)
+        assert isinstance(approvers, list)
+        members = frozenset(map(str, versions))
+        self._revisions[str(entry["revision"])] = _Revision(str(authors[0]), str(entry["revision_digest"]), members)
+        for version in members:
+            self._authors.setdefault(version, frozenset(map(str, authors)))
+        known = self._releases.get(name)
+        release = self._releases[name] = _Release(
+            requester=str(entry["requester"]),
+            channel=channel,
+            revision=str(entry["revision"]),
+            digest=str(entry["revision_digest"]),
+            approvals_needed=int(str(entry["approvals_needed"])),
+            approvers=set(map(str, approvers)),
+            decided=entry["active"] is True,
+            replaced=None if known is None else known.replaced,
+        )
+        self._policies[channel.partition("/channels/")[0]] = str(entry["policy"])
+        if entry["active"] is True:
+            hands = {release.requester, *map(str, authors)}
+            if len(release.approvers) < max(1, release.approvals_needed):
+                raise _unapproved(index, f"finds {name} in {channel} with {len(release.approvers)} approvals")
+            if release.approvers & hands or not all(one.startswith(PERSON) for one in release.approvers):
+                raise _unapproved(index, f"finds {name} in {channel}, approved by somebody who had a hand in it")
+            self._channels[channel] = release
 
     def _taken_out(self, _index: int, entry: Entry) -> None:
         self._out_of_use.add(str(entry.get("revision") or entry.get("function_version")))
@@ -226,6 +274,9 @@ class Story:
             "revision.retired": _taken_out,
             "function_version.quarantined": _taken_out,
             "release.rolled_back": _rolled_back,
+            "release.observed": _observed,
+            "function_set.policy_observed": _policy_allowed,
+            "change.voided": _take_back,
         }
     )
 

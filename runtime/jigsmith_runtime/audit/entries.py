@@ -168,6 +168,48 @@ class EntryWriter:
         """Return the entry that counts what a principal was refused since a time: method, reason, count."""
         return self._entry("requests.refused", principal, since=since, refusals=[dict(one) for one in refusals])
 
+    def change_voided(self, index: int) -> Entry:
+        """Return the entry that takes a change back that did not come about: another runtime voided it meanwhile."""
+        return self._entry("change.voided", f"node:{self.node}", voided_index=index)
+
+    def release_observed(
+        self,
+        *,
+        release: str,
+        channel: str,
+        revision: str,
+        revision_digest: str,
+        function_versions: Sequence[str],
+        requester: str,
+        authors: Sequence[str],
+        approvers: Sequence[str],
+        approvals_needed: int,
+        policy: str,
+        active: bool,
+    ) -> Entry:
+        """Return the entry of a release as it stands in a registry that other runtimes change, too."""
+        return self._entry(
+            "release.observed",
+            f"node:{self.node}",
+            release=release,
+            channel=channel,
+            revision=revision,
+            revision_digest=revision_digest,
+            function_versions=list(function_versions),
+            requester=requester,
+            authors=list(authors),
+            approvers=list(approvers),
+            approvals_needed=approvals_needed,
+            policy=policy,
+            active=active,
+        )
+
+    def policy_observed(self, *, function_set: str, policy: str) -> Entry:
+        """Return the entry of a set's policy as it stands in a registry that other runtimes change, too."""
+        return self._entry(
+            "function_set.policy_observed", f"node:{self.node}", function_set=function_set, policy=policy
+        )
+
     def payload(self, change: str, principal: str, *, invocation: str, reason: str) -> Entry:
         """Return the entry of a payload that was `read` or `erased`."""
         return self._entry(f"payload.{change}", principal, invocation=invocation, reason=reason)

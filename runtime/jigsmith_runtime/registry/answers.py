@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jigsmith_runtime.registry.tables import answers
@@ -19,6 +19,8 @@ class RequestKey:
     request_id: str
     fingerprint: str
     """A digest of the method and the contents: the same id with another one is another request."""
+    node: str = ""
+    """Who serves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ def insertion(key: RequestKey, answer: str, time: str) -> Write:
 
 async def begin(connection: AsyncConnection, key: RequestKey, time: str) -> Stored | None:
     """Claim a request id. Returns None if it was free, else what is stored for it."""
-    row = insert_or_ignore(answers).values(**_row(key, None, time)).on_conflict_do_nothing()
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    row = insert(answers).values(**_row(key, None, time)).on_conflict_do_nothing()
     return None if (await connection.execute(row)).rowcount == 1 else await find(connection, key)
 
 
@@ -57,9 +60,10 @@ async def give_back(connection: AsyncConnection, key: RequestKey) -> None:
     await connection.execute(delete(answers).where(*_is(key), answers.c.answer.is_(None)))
 
 
-async def close_unfinished(connection: AsyncConnection, answer: str) -> int:
-    """Store one answer for every request that was being served when a predecessor stopped; return how many."""
-    result = await connection.execute(update(answers).where(answers.c.answer.is_(None)).values(answer=answer))
+async def close_unfinished(connection: AsyncConnection, node: str, answer: str) -> int:
+    """Store one answer for every request that a node was serving when it stopped; return how many."""
+    unanswered = answers.c.answer.is_(None), answers.c.node == node
+    result = await connection.execute(update(answers).where(*unanswered).values(answer=answer))
     return result.rowcount
 
 
@@ -79,4 +83,5 @@ def _row(key: RequestKey, answer: str | None, time: str) -> Mapping[str, str | N
         "fingerprint": key.fingerprint,
         "answer": answer,
         "create_time": time,
+        "node": key.node,
     }

@@ -164,6 +164,7 @@ answers = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("answer", Text),
     Column("create_time", String(27), nullable=False, index=True),
+    Column("node", String(63), nullable=False, server_default=""),
 )
 """What a request id was answered with; no answer yet means that the request is being served, or was when we stopped."""
 
@@ -174,5 +175,15 @@ intents = Table(
     Column("log_size", BigInteger, nullable=False),
     Column("entry", Text, nullable=False),
     Column("writes", Text, nullable=False),
+    Column("node", String(63), nullable=False, server_default=""),
+    Column("state", String(16), nullable=False, server_default="pending"),
 )
 """Changes between their decision and their execution; `changes` says how a crash in between is repaired."""
+
+registry_state = Table(
+    "registry_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+"""One row: what all runtimes watch (`state`)."""

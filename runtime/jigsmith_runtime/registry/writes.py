@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jigsmith_runtime.registry.tables import intents, metadata
+
+_PENDING: Final = "pending"
+_VOIDED: Final = "voided"
 
 Scalar: TypeAlias = str | int | None
 
@@ -36,6 +39,8 @@ class Intent:
     entry: bytes
     """Canonical JSON, byte for byte as it is or would be in the log."""
     writes: tuple[Write, ...]
+    voided: bool = False
+    """Whether another runtime, which found it left behind, has decided that it does not come about."""
 
 
 async def carry_out(connection: AsyncConnection, writes: Iterable[Write]) -> None:
@@ -51,22 +56,43 @@ async def carry_out(connection: AsyncConnection, writes: Iterable[Write]) -> Non
                 raise WriteConflictError(f"{write.table}: {result.rowcount} rows are as expected, not 1")
 
 
-async def add_intent(connection: AsyncConnection, log_size: int, entry: bytes, writes: tuple[Write, ...]) -> Intent:
-    """Record an intent and return it."""
+async def add_intent(
+    connection: AsyncConnection, node: str, log_size: int, entry: bytes, writes: tuple[Write, ...]
+) -> Intent:
+    """Record a node's intent and return it."""
     text = json.dumps([asdict(write) for write in writes])
-    row = insert(intents).values(log_size=log_size, entry=entry.decode(), writes=text).returning(intents.c.id)
+    values = {"node": node, "state": _PENDING, "log_size": log_size, "entry": entry.decode(), "writes": text}
+    row = insert(intents).values(values).returning(intents.c.id)
     return Intent((await connection.execute(row)).scalar_one(), log_size, entry, writes)
 
 
 async def drop_intent(connection: AsyncConnection, intent: Intent) -> None:
-    """Forget an intent."""
-    await connection.execute(delete(intents).where(intents.c.id == intent.intent_id))
+    """Forget an intent. Raises WriteConflictError if somebody else decided on it meanwhile."""
+    state = _VOIDED if intent.voided else _PENDING
+    result = await connection.execute(delete(intents).where(intents.c.id == intent.intent_id, intents.c.state == state))
+    if result.rowcount != 1:
+        raise WriteConflictError("another runtime has voided this change")
 
 
-async def list_intents(connection: AsyncConnection) -> list[Intent]:
-    """Return the intents that remain, oldest first."""
-    rows = await connection.execute(select(intents).order_by(intents.c.id))
+async def void_others(connection: AsyncConnection, node: str) -> int:
+    """Void what other nodes left behind in the middle of a change; return how many there were.
+
+    To be called with the right to change: then none of them is in the middle of one with that right.
+    """
+    others = intents.c.node != node, intents.c.state == _PENDING
+    return (await connection.execute(update(intents).where(*others).values(state=_VOIDED))).rowcount
+
+
+async def list_intents(connection: AsyncConnection, node: str) -> list[Intent]:
+    """Return the intents of a node that remain, oldest first."""
+    rows = await connection.execute(select(intents).where(intents.c.node == node).order_by(intents.c.id))
     return [
-        Intent(row.id, row.log_size, row.entry.encode(), tuple(Write(**write) for write in json.loads(row.writes)))
+        Intent(
+            row.id,
+            row.log_size,
+            row.entry.encode(),
+            tuple(Write(**write) for write in json.loads(row.writes)),
+            voided=row.state == _VOIDED,
+        )
         for row in rows
     ]

@@ -24,6 +24,7 @@ from jigsmith_runtime.model import (
     Revision,
     RevisionState,
 )
+from jigsmith_runtime.observations import ReleaseObservation
 from jigsmith_runtime.registry import quarantines, releases, sets, versions
 from jigsmith_runtime.registry.database import Connection
 from jigsmith_runtime.registry.writes import Write
@@ -156,7 +157,8 @@ class ReleaseCommands:
             expires=clock.to_text(given.expire_time),
             envelope_sha256=attestations.envelope_digest(given.envelope),
         )
-        return Decision(new, str(name), entry, tuple(writes), changes_targets=activates)
+        observed = await self._observed(connection, old, revision, authors)
+        return Decision(new, str(name), entry, tuple(writes), changes_targets=activates, observed=observed)
 
     async def reject(
         self, connection: Connection, principal: Principal, name: ReleaseName, *, reason: str, etag: str
@@ -166,14 +168,17 @@ class ReleaseCommands:
         old = await _release(connection, name)
         revision = await _revision(connection, old.revision)
         channel = await sets.find_channel(connection, old.channel)
-        rules.check_reviewer(principal, old, await _authors(connection, revision, channel))
+        authors = await _authors(connection, revision, channel)
+        rules.check_reviewer(principal, old, authors)
         rules.check_pending(old, etag)
         new = _changed(old, ReleaseState.REJECTED, principal, reason)
         writes = [releases.replacement(old, new)]
         undecided = revision.state in (RevisionState.PROPOSED, RevisionState.VERIFIED)
         if undecided and await releases.count_pending(connection, revision.name) == 1:
             writes.append(sets.state_update(revision, RevisionState.REJECTED))
-        return Decision(new, str(name), self._entry("rejected", principal, new, reason), tuple(writes))
+        observed = await self._observed(connection, old, revision, authors)
+        entry = self._entry("rejected", principal, new, reason)
+        return Decision(new, str(name), entry, tuple(writes), observed=observed)
 
     async def roll_back(
         self, connection: Connection, principal: Principal, name: ReleaseName, *, reason: str
@@ -201,7 +206,9 @@ class ReleaseCommands:
                 writes.append(sets.state_update(revision, RevisionState.ACTIVE))
             writes.append(self._move(principal, channel.name, channel, revision, release.name))
         entry = self._entry("rolled_back", principal, new, reason)
-        return Decision(new, str(name), entry, tuple(writes), changes_targets=True)
+        leaving = await _revision(connection, old.revision)
+        observed = await self._observed(connection, old, leaving, {leaving.creator}, active=True)
+        return Decision(new, str(name), entry, tuple(writes), changes_targets=True, observed=observed)
 
     def _approval(self, principal: Principal, reason: str, valid_for: timedelta | None) -> Approval:
         longest = self.policy.longest
@@ -250,6 +257,14 @@ class ReleaseCommands:
         digest = None if revision is None else revision.digest
         new = replace(new, envelope=self.attester.sign(attestations.channel(new, digest, mover=principal.name)))
         return sets.channel_insertion(new) if old is None else sets.channel_move(old, new)
+
+    async def _observed(
+        self, connection: Connection, release: Release, revision: Revision, authors: set[str], *, active: bool = False
+    ) -> Entry:
+        function_set = await sets.find_set(connection, release.name.function_set)
+        assert function_set is not None
+        observation = ReleaseObservation(release, revision, authors, function_set.policy, active=active)
+        return observation.entry(self.entries)
 
     def _entry(self, change: str, principal: Principal, release: Release, reason: str, **more: JsonValue) -> Entry:
         return self.entries.release(

@@ -43,6 +43,14 @@ class Enforcement:
         except AttestationError as error:
             raise NotApprovedError(f"no approved release put {revision.name} into {channel.name}: {error}") from error
 
+    def authors(self, release: Release) -> set[str]:
+        """Return who wrote what a release brings in, as its approvals state it. Raises NotApprovedError."""
+        try:
+            stated = [self.keys.open(one.envelope, APPROVAL).predicate.get("authors") for one in release.approvals]
+        except AttestationError as error:
+            raise NotApprovedError(f"an approval of {release.name} cannot be believed: {error}") from error
+        return {str(name) for names in stated if isinstance(names, Sequence) for name in names}
+
     def _check_channel(self, channel: Channel, revision: Revision) -> None:
         stated = self.keys.open(channel.envelope, CHANNEL)
         said = stated.predicate

@@ -1,8 +1,6 @@
 """FunctionSetService."""
 # ruff: noqa: N802 - methods are named as the RPCs are
 
-from typing import Final
-
 from jigsmith.names import ChannelName, RevisionName, SetName, VersionName, check_label
 from jigsmith.v1 import function_set_pb2, function_set_pb2_grpc
 
@@ -17,8 +15,6 @@ from jigsmith_runtime.registry import sets, versions
 from jigsmith_runtime.registry.database import Connection, Database
 from jigsmith_runtime.services import wire
 from jigsmith_runtime.services.visibility import check_visible, reads_everything
-
-_FIRST: Final = 2**62
 
 
 class FunctionSetService(function_set_pb2_grpc.FunctionSetServiceServicer):
@@ -128,7 +124,7 @@ class FunctionSetService(function_set_pb2_grpc.FunctionSetServiceServicer):
         """List a set's revisions, newest first."""
         parent = wire.parse_name(SetName.parse, "parent", request.parent)
         of, limit = f"{parent}/revisions", pages.size(request.page_size)
-        before = pages.cursor(of, request.page_token, _FIRST)
+        before = pages.cursor(of, request.page_token, pages.NEWEST)
         async with self._database.reading() as connection:
             await _set(connection, parent)
             found, following = await sets.list_revisions(connection, parent.function_set, limit, before)

@@ -20,7 +20,6 @@ from jigsmith_runtime.services.deadline import deadline_of
 from jigsmith_runtime.services.visibility import check_visible, reads_everything
 
 _ALL: Final = "functions/-"
-_FIRST: Final = 2**62
 
 
 class FunctionService(function_pb2_grpc.FunctionServiceServicer):
@@ -67,7 +66,7 @@ class FunctionService(function_pb2_grpc.FunctionServiceServicer):
         everything = request.parent == _ALL
         function = None if everything else wire.parse_name(FunctionName.parse, "parent", request.parent).function
         limit = pages.size(request.page_size)
-        before = pages.cursor(request.parent, request.page_token, _FIRST)
+        before = pages.cursor(request.parent, request.page_token, pages.NEWEST)
         async with self._database.reading() as connection:
             found, following = await versions.list_versions(connection, function, limit, before)
         return function_pb2.ListFunctionVersionsResponse(

@@ -21,7 +21,6 @@ from jigsmith_runtime.releases.retirement import RetirementCommands
 from jigsmith_runtime.services import wire
 
 _ALL: Final = "functionSets/-"
-_FIRST: Final = 2**62
 
 
 class ReleaseService(release_pb2_grpc.ReleaseServiceServicer):
@@ -70,7 +69,7 @@ class ReleaseService(release_pb2_grpc.ReleaseServiceServicer):
         everything = request.parent == _ALL
         function_set = None if everything else wire.parse_name(SetName.parse, "parent", request.parent).function_set
         of, limit = f"{request.parent}/releases", pages.size(request.page_size)
-        before = pages.cursor(of, request.page_token, _FIRST)
+        before = pages.cursor(of, request.page_token, pages.NEWEST)
         async with self._database.reading() as connection:
             if function_set is not None and await sets.find_set(connection, function_set) is None:
                 raise NotFoundError(request.parent)

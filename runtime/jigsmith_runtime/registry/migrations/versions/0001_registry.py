@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from jigsmith_runtime.registry.migrations.triggers import forbid
 
 revision = "0001"
 down_revision = None
@@ -9,12 +10,12 @@ branch_labels = None
 depends_on = None
 
 _IMMUTABLE = {
-    "function_versions": "1",
+    "function_versions": "",
     "function_sets": (
         "OLD.function_set IS NOT NEW.function_set OR OLD.description IS NOT NEW.description "
         "OR OLD.creator IS NOT NEW.creator OR OLD.create_time IS NOT NEW.create_time"
     ),
-    "revision_versions": "1",
+    "revision_versions": "",
     "revisions": (
         "OLD.function_set IS NOT NEW.function_set OR OLD.revision IS NOT NEW.revision OR OLD.parent IS NOT NEW.parent "
         "OR OLD.message IS NOT NEW.message OR OLD.digest IS NOT NEW.digest OR OLD.creator IS NOT NEW.creator "
@@ -155,11 +156,5 @@ def upgrade() -> None:
     )
 
     for table, changed in _IMMUTABLE.items():
-        op.execute(
-            f"CREATE TRIGGER {table}_immutable BEFORE UPDATE ON {table} WHEN {changed} "
-            "BEGIN SELECT RAISE(ABORT, 'this row is immutable'); END"
-        )
-        op.execute(
-            f"CREATE TRIGGER {table}_permanent BEFORE DELETE ON {table} "
-            "BEGIN SELECT RAISE(ABORT, 'this row is permanent'); END"
-        )
+        forbid(table, "UPDATE", name=f"{table}_immutable", when=changed)
+        forbid(table, "DELETE", name=f"{table}_permanent")

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from jigsmith_runtime.registry.migrations.triggers import forbid
 
 revision = "0002"
 down_revision = "0001"
@@ -61,7 +62,4 @@ def upgrade() -> None:
     )
     for table in _PERMANENT:
         for change in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
-                "BEGIN SELECT RAISE(ABORT, 'this row is permanent'); END"
-            )
+            forbid(table, change, name=f"{table}_no_{change.lower()}")
