@@ -43,10 +43,16 @@ class AsyncClient:
         principal: str | None = None,
         timeout_s: float = 30.0,
         root_certificates: bytes | None = None,
+        on_receipt: Callable[[requests.Receipt], None] | None = None,
     ) -> None:
-        """Give `token` for a runtime with principals, `principal` for a `--dev` one, certificates for TLS."""
+        """Give `token` for a runtime with principals, `principal` for a `--dev` one, certificates for TLS.
+
+        `on_receipt` is called with the receipt of each audit entry that a request brought about, other than calls, whose
+        answers hold theirs.
+        """
         self.address = address
         self._timeout_s = timeout_s
+        self._on_receipt = on_receipt
         self._metadata = requests.metadata(token, principal)
         if root_certificates is None:
             self._channel = grpc.aio.insecure_channel(address, requests.CHANNEL_OPTIONS)
@@ -75,9 +81,13 @@ class AsyncClient:
 
     async def _ask(self, method: Callable[..., Awaitable[_T]], request: object, timeout_s: float | None = None) -> _T:
         try:
-            return await method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
+            call: Any = method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
+            answer: _T = await call  # Any: the stubs know of no calls, only of their answers
         except grpc.RpcError as error:
             raise _status.from_rpc(error, self.address) from None
+        if self._on_receipt is not None:
+            requests.hand_over(await call.trailing_metadata(), self._on_receipt)
+        return answer
 
     async def _pages(
         self, method: Callable[..., Any], request: Any, field: str

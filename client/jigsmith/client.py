@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -44,10 +44,16 @@ class Client:
         principal: str | None = None,
         timeout_s: float = 30.0,
         root_certificates: bytes | None = None,
+        on_receipt: Callable[[requests.Receipt], None] | None = None,
     ) -> None:
-        """Give `token` for a runtime with principals, `principal` for a `--dev` one, certificates for TLS."""
+        """Give `token` for a runtime with principals, `principal` for a `--dev` one, certificates for TLS.
+
+        `on_receipt` is called with the receipt of each audit entry that a request brought about, other than calls, whose
+        answers hold theirs.
+        """
         self.address = address
         self._timeout_s = timeout_s
+        self._on_receipt = on_receipt
         self._metadata = requests.metadata(token, principal)
         if root_certificates is None:
             self._channel = grpc.insecure_channel(address, requests.CHANNEL_OPTIONS)
@@ -77,7 +83,12 @@ class Client:
 
     def _ask(self, method: Callable[..., _T], request: object, timeout_s: float | None = None) -> _T:
         try:
-            return method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
+            if self._on_receipt is None:
+                return method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
+            unary: Any = method  # Any: the stubs know of no calls, only of their answers
+            answer, call = unary.with_call(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
+            requests.hand_over(call.trailing_metadata(), self._on_receipt)
+            return cast(_T, answer)
         except grpc.RpcError as error:
             raise _status.from_rpc(error, self.address) from None
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -17,6 +17,9 @@ MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
 """Of one gRPC message: results reach 8 MiB at the operator's ceiling."""
 
 PAGE_SIZE: Final = 500
+
+RECEIPT_METADATA: Final = "jigsmith-receipt-bin"
+"""The key of the trailing metadata that holds a serialized Receipt."""
 
 CHANNEL_OPTIONS: Final = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
@@ -260,3 +263,11 @@ def audit_filter(
     if end_time is not None:
         message.end_time.FromDatetime(end_time)
     return message
+
+
+def hand_over(trailing_metadata: Iterable[tuple[str, str | bytes]], to: Callable[[Receipt], None]) -> None:
+    """Hand over the receipts that came with a reply: one for each audit entry that the request brought about."""
+    for key, value in trailing_metadata:
+        if key == RECEIPT_METADATA and isinstance(value, bytes):
+            message = invocation_pb2.Receipt.FromString(value)
+            to(Receipt(message.log_origin, message.index, message.leaf_hash, b"", b""))

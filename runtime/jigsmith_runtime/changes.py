@@ -27,7 +27,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 from jigsmith import canonical
 
-from jigsmith_runtime import clock
+from jigsmith_runtime import clock, receipts
 from jigsmith_runtime.audit import AuditLog
 from jigsmith_runtime.audit.entries import Entry, EntryWriter
 from jigsmith_runtime.errors import AlreadyExistsError, AuditUnavailableError, RequestInvalidError
@@ -195,7 +195,7 @@ class Changes:
     async def _finish(self, connection: Connection, decision: Decision[T], intent: Intent) -> None:
         assert decision.entry is not None
         try:
-            await self._log.append(decision.entry)
+            receipts.note(await self._log.append(decision.entry))
         except canonical.CanonicalError as error:
             async with connection.begin():
                 await drop_intent(connection, intent)

@@ -252,7 +252,9 @@ class Executor:
             fault.ran = True
             fault.metadata |= {
                 "invocation": str(invocation),
+                "log_origin": receipt.log_origin,
                 "log_index": str(receipt.index),
+                "leaf_hash": receipt.leaf_hash.hex(),
                 "arguments_salt": begun.arguments.salt.hex(),
             }
             raise fault

@@ -55,6 +55,7 @@ from jigsmith_runtime.identity import DevMetadata, Identifier, load_principals
 from jigsmith_runtime.interceptors.access_log import AccessLogInterceptor
 from jigsmith_runtime.interceptors.errors import ErrorsInterceptor
 from jigsmith_runtime.interceptors.identity import IdentityInterceptor
+from jigsmith_runtime.interceptors.receipts import ReceiptsInterceptor
 from jigsmith_runtime.refusals import Refusals
 from jigsmith_runtime.registration import Registration
 from jigsmith_runtime.registry.database import Database
@@ -230,7 +231,12 @@ async def _close_interrupted(log: AuditLog, entries: EntryWriter, repeats: Repea
 
 def _listen(settings: Settings, identifier: Identifier, refusals: Refusals) -> tuple[grpc.aio.Server, int]:
     server = grpc.aio.server(
-        interceptors=[AccessLogInterceptor(), ErrorsInterceptor(refusals), IdentityInterceptor(identifier)],
+        interceptors=[
+            AccessLogInterceptor(),
+            ErrorsInterceptor(refusals),
+            IdentityInterceptor(identifier),
+            ReceiptsInterceptor(),
+        ],
         options=[
             ("grpc.so_reuseport", 0),  # two runtimes on one port would share the calls
             ("grpc.max_receive_message_length", _RECEIVE_BYTES_MAX),

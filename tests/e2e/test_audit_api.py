@@ -265,6 +265,29 @@ async def test_a_receipt_verifies_and_shows_the_result(runtime, tmp_path: Path) 
     assert (refused.returncode, refused.stdout) == (8, "")
 
 
+async def test_every_reply_to_a_change_carries_its_receipt(runtime) -> None:
+    """In trailing metadata, for those who ask for it; replies to what changed nothing carry none."""
+    given: list = []
+    async with (
+        AsyncClient(
+            runtime.address, token=runtime.token("optimizer"), timeout_s=30, on_receipt=given.append
+        ) as optimizer,
+        client(runtime, "auditor") as auditor,
+    ):
+        created = await optimizer.create_set(f"set-{uuid.uuid4().hex[:8]}")
+        await optimizer.get_set(created.name.partition("/")[2])
+        (receipt,) = given
+        (entry,) = [one async for one in auditor.list_audit_entries(wanted=audit_filter(resource=created.name))]
+        assert (entry.index, entry.leaf_hash) == (receipt.index, receipt.leaf_hash)
+        name = await version(optimizer, f"receipted_{uuid.uuid4().hex[:8]}", "return 1 / 0")
+        assert len(given) == 2
+        with pytest.raises(errors.FunctionError) as failed:
+            await optimizer.invoke(name, {"n": 1})
+        proof = await auditor.get_inclusion_proof(int(failed.value.metadata["log_index"]))
+        key = NoteVerifier.parse((runtime.data / "audit-key.pub").read_text())
+        InclusionProof.parse(proof.proof_text).verify(bytes.fromhex(failed.value.metadata["leaf_hash"]), key)
+
+
 async def test_a_flood_of_refusals_is_counted_exactly_once_a_second(new_runtime) -> None:
     """Whoever is refused, for whatever reason: few entries, every refusal in them."""
     runtime = new_runtime()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jigsmith.cli import audit, doctor, functions, invoke, releases, sets
+from jigsmith.cli import audit, doctor, explain, functions, invoke, releases, sets
 from jigsmith.cli.connection import Connection
 from jigsmith.cli.output import EXIT_CODES, Output, end_with
 from jigsmith.client import DEFAULT_ADDRESS
@@ -19,6 +19,7 @@ app.add_typer(functions.app, name="functions")
 app.add_typer(sets.app, name="sets")
 app.add_typer(releases.app, name="releases")
 app.command("invoke")(invoke.invoke)
+app.command("explain")(explain.explain)
 app.add_typer(audit.app, name="audit")
 
 

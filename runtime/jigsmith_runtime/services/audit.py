@@ -12,7 +12,7 @@ from jigsmith.names import InvocationName
 from jigsmith.tlog import leaf_hash
 from jigsmith.v1 import audit_pb2, audit_pb2_grpc
 
-from jigsmith_runtime import clock, pages
+from jigsmith_runtime import clock, pages, receipts
 from jigsmith_runtime.audit import AuditLog
 from jigsmith_runtime.audit.entries import EntryWriter
 from jigsmith_runtime.audit.filters import EntryFilter
@@ -111,9 +111,8 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         rules.check_reason(request.reason)
         if not await self._payloads.is_kept(name):
             raise NotFoundError(f"a payload of {name}")
-        await self._log.append(
-            self._entries.payload("read", caller().name, invocation=str(name), reason=request.reason)
-        )
+        entry = self._entries.payload("read", caller().name, invocation=str(name), reason=request.reason)
+        receipts.note(await self._log.append(entry))
         arguments = await self._payloads.find(name, Part.ARGUMENTS)
         result = await self._payloads.find(name, Part.RESULT)
         return audit_pb2.Payload(
@@ -134,7 +133,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
             raise NotFoundError(f"a payload of {name}")
         if not request.validate_only:
             entry = self._entries.payload("erased", caller().name, invocation=str(name), reason=request.reason)
-            await self._log.append(entry)
+            receipts.note(await self._log.append(entry))
             await self._payloads.erase(name)
         return audit_pb2.ErasePayloadResponse()
 
