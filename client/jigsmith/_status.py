@@ -37,6 +37,7 @@ _BY_REASON: Final[Mapping[int, type[JigsmithError]]] = {
     errors_pb2.REASON_RESULT_NOT_SERIALIZABLE: errors.ResultError,
     errors_pb2.REASON_RESULT_INVALID: errors.ResultError,
     errors_pb2.REASON_QUEUE_FULL: errors.OverloadedError,
+    errors_pb2.REASON_RATE_LIMITED: errors.OverloadedError,
     errors_pb2.REASON_SANDBOX_UNAVAILABLE: errors.UnavailableError,
     errors_pb2.REASON_AUDIT_UNAVAILABLE: errors.UnavailableError,
     errors_pb2.REASON_REGISTRY_UNAVAILABLE: errors.UnavailableError,

@@ -43,9 +43,13 @@ class AsyncClient:
         principal: str | None = None,
         timeout_s: float = 30.0,
         root_certificates: bytes | None = None,
+        client_certificate: bytes | None = None,
+        client_key: bytes | None = None,
         on_receipt: Callable[[requests.Receipt], None] | None = None,
     ) -> None:
         """Give `token` for a runtime with principals, `principal` for a `--dev` one, certificates for TLS.
+
+        Certificates are PEM: the authorities, and a client certificate with its key where the runtime knows callers by them.
 
         `on_receipt` is called with the receipt of each audit entry that a request brought about, other than calls, whose
         answers hold theirs.
@@ -57,7 +61,7 @@ class AsyncClient:
         if root_certificates is None:
             self._channel = grpc.aio.insecure_channel(address, requests.CHANNEL_OPTIONS)
         else:
-            credentials = grpc.ssl_channel_credentials(root_certificates)
+            credentials = grpc.ssl_channel_credentials(root_certificates, client_key, client_certificate)
             self._channel = grpc.aio.secure_channel(address, credentials, requests.CHANNEL_OPTIONS)
         self._functions = function_pb2_grpc.FunctionServiceStub(self._channel)
         self._sets = function_set_pb2_grpc.FunctionSetServiceStub(self._channel)
@@ -152,9 +156,9 @@ class AsyncClient:
         """Return `functions/F/versions/DIGEST`; `latest` stands for the newest digest."""
         return await self._ask(self._functions.GetFunctionVersion, function_pb2.GetFunctionVersionRequest(name=name))
 
-    def list_functions(self) -> AsyncIterator[function_pb2.Function]:
-        """Yield the functions, by name."""
-        return self._pages(self._functions.ListFunctions, function_pb2.ListFunctionsRequest(), "functions")
+    def list_functions(self, *, query: str = "") -> AsyncIterator[function_pb2.Function]:
+        """Yield the functions, by name; with a query, those whose name or description holds it."""
+        return self._pages(self._functions.ListFunctions, function_pb2.ListFunctionsRequest(query=query), "functions")
 
     def list_function_versions(self, parent: str = "functions/-") -> AsyncIterator[function_pb2.FunctionVersion]:
         """Yield the versions of a function (or of all), newest first."""

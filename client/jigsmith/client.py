@@ -44,9 +44,13 @@ class Client:
         principal: str | None = None,
         timeout_s: float = 30.0,
         root_certificates: bytes | None = None,
+        client_certificate: bytes | None = None,
+        client_key: bytes | None = None,
         on_receipt: Callable[[requests.Receipt], None] | None = None,
     ) -> None:
         """Give `token` for a runtime with principals, `principal` for a `--dev` one, certificates for TLS.
+
+        Certificates are PEM: the authorities, and a client certificate with its key where the runtime knows callers by them.
 
         `on_receipt` is called with the receipt of each audit entry that a request brought about, other than calls, whose
         answers hold theirs.
@@ -58,7 +62,7 @@ class Client:
         if root_certificates is None:
             self._channel = grpc.insecure_channel(address, requests.CHANNEL_OPTIONS)
         else:
-            credentials = grpc.ssl_channel_credentials(root_certificates)
+            credentials = grpc.ssl_channel_credentials(root_certificates, client_key, client_certificate)
             self._channel = grpc.secure_channel(address, credentials, requests.CHANNEL_OPTIONS)
         self._functions = function_pb2_grpc.FunctionServiceStub(self._channel)
         self._sets = function_set_pb2_grpc.FunctionSetServiceStub(self._channel)
@@ -159,9 +163,9 @@ class Client:
         """Return `functions/F/versions/DIGEST`; `latest` stands for the newest digest."""
         return self._ask(self._functions.GetFunctionVersion, function_pb2.GetFunctionVersionRequest(name=name))
 
-    def list_functions(self) -> Iterator[function_pb2.Function]:
-        """Yield the functions, by name."""
-        return self._pages(self._functions.ListFunctions, function_pb2.ListFunctionsRequest(), "functions")
+    def list_functions(self, *, query: str = "") -> Iterator[function_pb2.Function]:
+        """Yield the functions, by name; with a query, those whose name or description holds it."""
+        return self._pages(self._functions.ListFunctions, function_pb2.ListFunctionsRequest(query=query), "functions")
 
     def list_function_versions(self, parent: str = "functions/-") -> Iterator[function_pb2.FunctionVersion]:
         """Yield the versions of a function (or of all), newest first."""

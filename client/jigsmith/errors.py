@@ -16,7 +16,7 @@ JigsmithError
 │   └── LimitExceededError        it reached a limit
 ├── DeadlineError                 no answer within `timeout_s`
 ├── UnavailableError              no connection, no sandbox, no audit log; trying again later may help
-│   └── OverloadedError           the queue is full; `retry_after_ms` says when to come back
+│   └── OverloadedError           the queue, or your quota, is full; `retry_after_ms` says when to come back
 └── InternalError                 a fault of the runtime, or an answer that breaks the contract
 
 Everything in them that a server sent is hostile text: bounded in size, never obeyed, never used to look up code. Whoever

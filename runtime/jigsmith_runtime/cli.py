@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +23,8 @@ from jigsmith_runtime.audit.payloads import AuditPolicyError
 from jigsmith_runtime.data_folder import DataFolderError
 from jigsmith_runtime.errors import AuditUnavailableError, RegistryUnavailableError
 from jigsmith_runtime.identity import PRINCIPAL, PrincipalsFileError, new_token, token_digest
+from jigsmith_runtime.identity.jwks import JwksError
+from jigsmith_runtime.identity.tls import TlsFilesError
 from jigsmith_runtime.registry.database import DatabaseError
 from jigsmith_runtime.releases.policy import ReleasePolicyError
 from jigsmith_runtime.roles import Role
@@ -33,6 +36,8 @@ EXIT_UNUSABLE = 3
 _EXPECTED = (
     SettingsError,
     PrincipalsFileError,
+    TlsFilesError,
+    JwksError,
     AuditPolicyError,
     CosigningError,
     ReleasePolicyError,
@@ -127,6 +132,22 @@ def serve(
             envvar="JIGSMITH_AUDIT_POLICY", help="TOML file: of which functions arguments and results are kept."
         ),
     ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(envvar="JIGSMITH_TLS_CERT", help="PEM file: certificate and chain; renewed files are taken."),
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(envvar="JIGSMITH_TLS_KEY", help="PEM file: its private key.")] = None,
+    client_ca: Annotated[
+        Path | None,
+        typer.Option(envvar="JIGSMITH_CLIENT_CA", help="PEM file: authorities; every client shows a certificate."),
+    ] = None,
+    jwt_issuer: Annotated[str | None, typer.Option(envvar="JIGSMITH_JWT_ISSUER", help="Whose JWTs to believe.")] = None,
+    jwt_audience: Annotated[
+        str | None, typer.Option(envvar="JIGSMITH_JWT_AUDIENCE", help="Whom JWTs must be made out to.")
+    ] = None,
+    jwks: Annotated[
+        str | None, typer.Option(envvar="JIGSMITH_JWKS", help="File or https address of the issuer's keys.")
+    ] = None,
     dev: Annotated[
         bool, typer.Option("--dev", envvar="JIGSMITH_DEV", help="Believe callers; loopback only, for development.")
     ] = False,
@@ -174,6 +195,12 @@ def serve(
             witness=witness,
             witness_key=witness_key,
             audit_policy=audit_policy,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            client_ca=client_ca,
+            jwt_issuer=jwt_issuer,
+            jwt_audience=jwt_audience,
+            jwks=jwks,
             dev=dev,
             profiles=profiles,
             sandboxes=sandboxes,
@@ -181,6 +208,8 @@ def serve(
             max_waiting=max_waiting,
             log_format=log_format,
         )
+        # A core file would hold tokens, keys and arguments. Sandboxes have a limit of their own.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         uvloop.run(server.serve(settings))
     except _EXPECTED as error:
         structlog.get_logger(__name__).error("runtime.unusable", error=str(error), kind=type(error).__name__)

@@ -14,6 +14,7 @@ RuntimeFault
 ├── UnauthenticatedError         no valid credentials
 ├── NotPermittedError            the principal's roles do not include this
 ├── QueueFullError               overload
+├── RateLimitedError             the principal's own limits
 ├── SandboxUnavailableError      no sandbox, or it was lost
 ├── AuditUnavailableError        the log cannot be written
 ├── RegistryUnavailableError     the database does not answer
@@ -56,6 +57,7 @@ class Reason(StrEnum):
     OUTPUT_LIMIT = "OUTPUT_LIMIT"
     RESULT_LIMIT = "RESULT_LIMIT"
     QUEUE_FULL = "QUEUE_FULL"
+    RATE_LIMITED = "RATE_LIMITED"
     SANDBOX_UNAVAILABLE = "SANDBOX_UNAVAILABLE"
     AUDIT_UNAVAILABLE = "AUDIT_UNAVAILABLE"
     REGISTRY_UNAVAILABLE = "REGISTRY_UNAVAILABLE"
@@ -87,6 +89,7 @@ CODE_OF_REASON: Final[Mapping[Reason, int]] = MappingProxyType(
         Reason.OUTPUT_LIMIT: code_pb2.RESOURCE_EXHAUSTED,
         Reason.RESULT_LIMIT: code_pb2.RESOURCE_EXHAUSTED,
         Reason.QUEUE_FULL: code_pb2.RESOURCE_EXHAUSTED,
+        Reason.RATE_LIMITED: code_pb2.RESOURCE_EXHAUSTED,
         Reason.SANDBOX_UNAVAILABLE: code_pb2.UNAVAILABLE,
         Reason.AUDIT_UNAVAILABLE: code_pb2.UNAVAILABLE,
         Reason.REGISTRY_UNAVAILABLE: code_pb2.UNAVAILABLE,
@@ -227,6 +230,16 @@ class QueueFullError(RuntimeFault):
     """The lane's queue is full, or the expected wait exceeds the deadline."""
 
     reason = Reason.QUEUE_FULL
+
+    def __init__(self, message: str, retry_after_ms: int, **metadata: str) -> None:
+        super().__init__(message, **metadata)
+        self.retry_after_ms = retry_after_ms
+
+
+class RateLimitedError(RuntimeFault):
+    """The principal asked for more than it may; the metadata's `quota` says which limit it reached."""
+
+    reason = Reason.RATE_LIMITED
 
     def __init__(self, message: str, retry_after_ms: int, **metadata: str) -> None:
         super().__init__(message, **metadata)

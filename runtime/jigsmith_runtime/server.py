@@ -6,9 +6,10 @@ import gc
 import hashlib
 import os
 import signal
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import grpc.aio
 import structlog
@@ -51,11 +52,15 @@ from jigsmith_runtime.changes import Changes
 from jigsmith_runtime.data_folder import DataFolder, write_atomically
 from jigsmith_runtime.execution import Executor
 from jigsmith_runtime.following import following
-from jigsmith_runtime.identity import DevMetadata, Identifier, load_principals
+from jigsmith_runtime.identity import Credentials, DevMetadata, Identifier, Principals, reloading
+from jigsmith_runtime.identity.jwks import JwksSource
+from jigsmith_runtime.identity.jwt_tokens import JwtVerifier
+from jigsmith_runtime.identity.tls import TlsFiles
 from jigsmith_runtime.interceptors.access_log import AccessLogInterceptor
 from jigsmith_runtime.interceptors.errors import ErrorsInterceptor
 from jigsmith_runtime.interceptors.identity import IdentityInterceptor
 from jigsmith_runtime.interceptors.receipts import ReceiptsInterceptor
+from jigsmith_runtime.quotas import Quotas
 from jigsmith_runtime.refusals import Refusals
 from jigsmith_runtime.registration import Registration
 from jigsmith_runtime.registry.database import Database
@@ -115,7 +120,7 @@ async def serve(settings: Settings) -> None:
 
 async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     """Bring everything up; what is pushed on the stack comes down again in the reverse order."""
-    identifier: Identifier = DevMetadata() if settings.principals is None else load_principals(settings.principals)
+    identifier, quotas = await _identifier(settings, stack), Quotas()
     limits = load_limits()
     folder = DataFolder(settings.data)
     folder.prepare()
@@ -156,11 +161,11 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         limits=limits,
     )
     commands = ReleaseCommands(entries, attester, _release_policy(settings), limits.default.as_dict())
-    invocations = InvocationService(executor, repeats, refusals)
+    invocations = InvocationService(executor, repeats, refusals, quotas)
     stack.push_async_callback(invocations.close)
 
     await stack.enter_async_context(following(database, changes, executor.end_running))
-    server, port = _listen(settings, identifier, refusals)
+    server, port = _listen(settings, IdentityInterceptor(identifier, quotas), refusals)
     function_pb2_grpc.add_FunctionServiceServicer_to_server(FunctionService(database, changes, registration), server)
     function_set_pb2_grpc.add_FunctionSetServiceServicer_to_server(
         FunctionSetService(database, changes, registration), server
@@ -229,12 +234,12 @@ async def _close_interrupted(log: AuditLog, entries: EntryWriter, repeats: Repea
         _log.warning("runtime.recovered", interrupted_calls=len(calls), unanswered_requests=unanswered)
 
 
-def _listen(settings: Settings, identifier: Identifier, refusals: Refusals) -> tuple[grpc.aio.Server, int]:
+def _listen(settings: Settings, identity: IdentityInterceptor, refusals: Refusals) -> tuple[grpc.aio.Server, int]:
     server = grpc.aio.server(
         interceptors=[
             AccessLogInterceptor(),
             ErrorsInterceptor(refusals),
-            IdentityInterceptor(identifier),
+            identity,
             ReceiptsInterceptor(),
         ],
         options=[
@@ -244,7 +249,11 @@ def _listen(settings: Settings, identifier: Identifier, refusals: Refusals) -> t
         ],
     )
     try:
-        port = server.add_insecure_port(settings.listen)
+        if settings.tls_cert is None or settings.tls_key is None:
+            port = server.add_insecure_port(settings.listen)
+        else:
+            files = TlsFiles(settings.tls_cert, settings.tls_key, settings.client_ca)
+            port = server.add_secure_port(settings.listen, files.credentials())
     except RuntimeError as error:
         raise ListenError(f"cannot listen on {settings.listen}: is the port taken?") from error
     return server, port
@@ -297,6 +306,37 @@ def _audit_policy(settings: Settings) -> AuditPolicy:
     return AuditPolicy() if settings.audit_policy is None else AuditPolicy.load(settings.audit_policy)
 
 
+async def _identifier(settings: Settings, stack: AsyncExitStack) -> Identifier:
+    """Return what finds out who is calling, kept up to date with the files and keys that it rests on."""
+    if settings.principals is None:
+        return DevMetadata()
+    jwt = None
+    if settings.jwks is not None and settings.jwt_issuer is not None and settings.jwt_audience is not None:
+        source = await JwksSource.open(settings.jwks)
+        _run_beside(stack, source.follow())
+        jwt = JwtVerifier(
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            keys=source.keys,
+            unknown_key=source.ask_again,
+        )
+    credentials, now = Credentials(Principals.load(settings.principals), jwt), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, now.set)
+    _run_beside(stack, reloading.follow(settings.principals, credentials, now))
+    return credentials
+
+
+def _run_beside(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:  # Any: what coroutines may send
+    """Run something until the runtime stops."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+
+
 def _pool(settings: Settings, backend: Backend, limits: LimitPolicy, node: str) -> Pool:
     profiles = _profiles(settings)
     return Pool(
@@ -334,5 +374,5 @@ def _warn(settings: Settings, pool: Pool) -> None:
         _log.warning("memory_scope.weaker", memory_scope=pool.memory_scope.value, meaning=memory_scope_meaning(pool))
     if settings.dev:
         _log.warning("identity.dev", meaning="callers are believed; every one of them may do everything")
-    if not is_loopback(settings.listen):
+    if settings.tls_cert is None and not is_loopback(settings.listen):
         _log.warning("listen.plaintext", meaning="tokens travel unencrypted; put TLS in front of this address")

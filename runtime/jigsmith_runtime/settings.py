@@ -47,6 +47,14 @@ class Settings:
     """Its public key."""
     audit_policy: Path | None = None
     """File that says of which functions arguments and results are kept; without it, of none."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    client_ca: Path | None = None
+    """Authorities of client certificates; with them, every client must show one."""
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwks: str | None = None
+    """File or https address of the issuer's public keys."""
     dev: bool = False
     profiles: Path | None = None
     """File of profiles (default: the shipped one): kinds of sandboxes, their packages, how many are kept warm."""
@@ -74,11 +82,28 @@ class Settings:
             raise SettingsError(
                 "--witness and --witness-key go together: its URL, and the key that its cosignatures must have"
             )
+        self._check_identity()
         if self.launcher is not None and self.sockets is None:
             raise SettingsError("--launcher needs --sockets: the folder that the launcher was started with")
         for name in ("sandboxes", "concurrency", "max_waiting"):
             if (getattr(self, name) or 1) < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} must be at least 1")
+
+    def _check_identity(self) -> None:
+        tls = _given(tls_cert=self.tls_cert, tls_key=self.tls_key)
+        if len(tls) == 1 or (self.client_ca is not None and not tls):
+            raise SettingsError("TLS needs --tls-cert and --tls-key together; --client-ca comes on top of them")
+        jwt = _given(jwt_issuer=self.jwt_issuer, jwt_audience=self.jwt_audience, jwks=self.jwks)
+        if len(jwt) in (1, 2):
+            raise SettingsError(
+                f"JWTs need --jwt-issuer, --jwt-audience and --jwks together, not only {' and '.join(jwt)}"
+            )
+        if self.dev and (tls or jwt):
+            raise SettingsError(f"--dev believes what callers say of themselves; it does not go with {(tls + jwt)[0]}")
+
+
+def _given(**values: object) -> list[str]:
+    return [f"--{name.replace('_', '-')}" for name, value in values.items() if value is not None]
 
 
 def is_loopback(listen: str) -> bool:

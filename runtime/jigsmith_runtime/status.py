@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from jigsmith.v1 import errors_pb2
 
-from jigsmith_runtime.errors import Failure, RuntimeFault, Violation
+from jigsmith_runtime.errors import Failure, RateLimitedError, RuntimeFault, Violation
 
 DOMAIN: Final = "jigsmith"
 MESSAGE_CHARS_MAX: Final = 512
@@ -53,6 +53,11 @@ def _assemble(
         seconds, ms = divmod(error.retry_after_ms, 1_000)
         delay = duration_pb2.Duration(seconds=seconds, nanos=ms * 1_000_000)
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    if isinstance(error, RateLimitedError):
+        violation = error_details_pb2.QuotaFailure.Violation(
+            subject=error.metadata.get("quota", ""), description=clean(error.message)[:METADATA_CHARS_MAX]
+        )
+        details.append(error_details_pb2.QuotaFailure(violations=[violation]))
     if failure is not None:
         details.append(failure)
     status = status_pb2.Status(code=error.code, message=clean(error.message)[:MESSAGE_CHARS_MAX])

@@ -27,6 +27,7 @@ from jigsmith_runtime.registry.database import Connection, Database
 from jigsmith_runtime.releases import rules
 from jigsmith_runtime.releases.enforcement import Enforcement, check_content
 from jigsmith_runtime.roles import DRAFT_RUNNERS, Role
+from jigsmith_runtime.visibility import check_version
 
 _CACHED_MAX = 4_096
 
@@ -77,6 +78,8 @@ class Targets:
         Raises NotPermittedError, NotFoundError, NotApprovedError, QuarantinedError, PolicyNotAllowedError.
         """
         permit(target, principal)
+        if principal.is_tenant and isinstance(target, VersionName):
+            await self._check_tenant(target, principal)
         known = self._known.get(target)
         if known is not None and self.holds(known):
             return known
@@ -93,6 +96,10 @@ class Targets:
             found.version, found.revision, found.release, lane_of(target), epoch, found.until, read_at
         )
         return resolution
+
+    async def _check_tenant(self, target: VersionName, principal: Principal) -> None:
+        async with self._database.reading() as connection:
+            await check_version(connection, principal, await _version(connection, target, target))
 
     async def _tell(self, observed: Observation) -> None:
         """Log what this node's log may not know, because another runtime did it; once for each state of things."""

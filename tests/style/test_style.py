@@ -22,7 +22,12 @@ PACKAGES = [
 MODULES = [path for package in PACKAGES for path in package.rglob("*.py") if "v1" not in path.parts]
 
 DOORS = {
-    "aiohttp": ["witness/jigsmith_witness/server.py", "runtime/jigsmith_runtime/audit/cosigning.py"],
+    "aiohttp": [
+        "witness/jigsmith_witness/server.py",
+        "runtime/jigsmith_runtime/audit/cosigning.py",
+        "runtime/jigsmith_runtime/identity/jwks.py",
+    ],
+    "jwt": ["runtime/jigsmith_runtime/identity/jwt_tokens.py"],
     "docker": ["sandbox/jigsmith_sandbox/backends/docker.py"],
     "openai": ["optimizer/jigsmith_optimizer/llm.py"],
     "sqlalchemy": ["runtime/jigsmith_runtime/registry/"],

@@ -42,13 +42,18 @@ def program(
     ca: Annotated[
         Path | None, typer.Option(envvar="JIGSMITH_CA", help="PEM file of root certificates: speak TLS.")
     ] = None,
+    cert: Annotated[
+        Path | None,
+        typer.Option(envvar="JIGSMITH_CERT", help="PEM file of a client certificate; needs --ca and --key."),
+    ] = None,
+    key: Annotated[Path | None, typer.Option(envvar="JIGSMITH_KEY", help="PEM file of its private key.")] = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for an answer.")] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one value, or one per line for lists.")] = False,
 ) -> None:
     """Work with a Jigsmith runtime: register, release and call functions; verify what was done."""
     output = Output(as_json=as_json)
     context.obj = output
-    context.meta["connection"] = Connection(output, address, token, token_file, principal, ca, timeout)
+    context.meta["connection"] = Connection(output, address, token, token_file, principal, ca, cert, key, timeout)
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ class Connection:
     token_file: Path | None
     principal: str | None
     ca: Path | None
+    cert: Path | None
+    key: Path | None
     timeout_s: float
 
     def client(self) -> Client:
@@ -27,11 +29,19 @@ class Connection:
         try:
             if self.token_file is not None and token is None:
                 token = self.token_file.read_text(encoding="utf-8").strip()
-            roots = self.ca.read_bytes() if self.ca is not None else None
+            roots, certificate, key = (
+                None if one is None else one.read_bytes() for one in (self.ca, self.cert, self.key)
+            )
         except (OSError, UnicodeDecodeError) as error:
             fail(USAGE, f"cannot read it: {error}")
         return Client(
-            self.address, token=token, principal=self.principal, timeout_s=self.timeout_s, root_certificates=roots
+            self.address,
+            token=token,
+            principal=self.principal,
+            timeout_s=self.timeout_s,
+            root_certificates=roots,
+            client_certificate=certificate,
+            client_key=key,
         )
 
 

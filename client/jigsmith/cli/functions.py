@@ -16,11 +16,18 @@ _HEADER = ("VERSION", "CREATED", "BY", "DESCRIPTION")
 
 
 @app.command("list")
-def list_functions(context: typer.Context) -> None:
-    """List the functions."""
+def list_functions(
+    context: typer.Context,
+    query: Annotated[
+        str, typer.Argument(metavar="[WORDS]", help="Only functions whose name or description holds this.")
+    ] = "",
+) -> None:
+    """List the functions, or find some by their words."""
     connection = connection_of(context)
     with connection.client() as client:
-        rows = ((one, (one.name, str(one.version_count), one.latest_version)) for one in client.list_functions())
+        rows = (
+            (one, (one.name, str(one.version_count), one.latest_version)) for one in client.list_functions(query=query)
+        )
         connection.output.rows(("FUNCTION", "VERSIONS", "LATEST"), rows)
 
 

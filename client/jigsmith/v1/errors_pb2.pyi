@@ -75,6 +75,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """A fault of the runtime itself; the invocation or log index in ErrorInfo.metadata helps to find it."""
     REASON_POLICY_NOT_ALLOWED: _Reason.ValueType  # 25
     """The function has a policy that its set does not allow."""
+    REASON_RATE_LIMITED: _Reason.ValueType  # 26
+    """The principal asked for more than it may; QuotaFailure says which limit, RetryInfo when to come back."""
     REASON_REGISTRY_UNAVAILABLE: _Reason.ValueType  # 27
     """The registry's database does not answer."""
 
@@ -135,6 +137,8 @@ REASON_INTERNAL: Reason.ValueType  # 24
 """A fault of the runtime itself; the invocation or log index in ErrorInfo.metadata helps to find it."""
 REASON_POLICY_NOT_ALLOWED: Reason.ValueType  # 25
 """The function has a policy that its set does not allow."""
+REASON_RATE_LIMITED: Reason.ValueType  # 26
+"""The principal asked for more than it may; QuotaFailure says which limit, RetryInfo when to come back."""
 REASON_REGISTRY_UNAVAILABLE: Reason.ValueType  # 27
 """The registry's database does not answer."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -7,8 +7,10 @@ from contextvars import ContextVar
 import structlog
 
 from jigsmith_runtime.errors import NotPermittedError
-from jigsmith_runtime.identity import Identifier, Principal
+from jigsmith_runtime.identity import Identifier, Peer, Principal
+from jigsmith_runtime.identity.tls import certificate_names
 from jigsmith_runtime.interceptors.around import AroundInterceptor, Context
+from jigsmith_runtime.quotas import Quotas
 from jigsmith_runtime.refusals import NOBODY
 from jigsmith_runtime.roles import ROLES_OF_RPC
 
@@ -27,11 +29,12 @@ def caller_name() -> str:
 
 
 class IdentityInterceptor(AroundInterceptor):
-    """Lets an RPC through if its caller is known and has a role that includes it."""
+    """Lets an RPC through if its caller is known, has a role that includes it, and has not asked for too much."""
 
-    def __init__(self, identifier: Identifier) -> None:
+    def __init__(self, identifier: Identifier, quotas: Quotas) -> None:
         super().__init__()
         self._identifier = identifier
+        self._quotas = quotas
 
     def around(self, method: str, context: Context) -> AbstractAsyncContextManager[None]:
         """Return what checks the caller before the handler runs."""
@@ -40,9 +43,10 @@ class IdentityInterceptor(AroundInterceptor):
     @asynccontextmanager
     async def _checked(self, method: str, context: Context) -> AsyncIterator[None]:
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        principal = self._identifier.identify(metadata)
+        principal = self._identifier.identify(Peer(metadata, lambda: certificate_names(context.auth_context())))
         structlog.contextvars.bind_contextvars(principal=principal.name)
         _caller.set(principal)  # every RPC is a task of its own, with a context of its own
         if not principal.has(ROLES_OF_RPC.get(method, ())):
             raise NotPermittedError(f"{principal.name} has no role that may call {method.rpartition('/')[2]}")
+        self._quotas.request(principal)
         yield

@@ -99,6 +99,13 @@ async def channels_with(connection: AsyncConnection, name: VersionName) -> list[
     return [ChannelName(row.function_set, row.channel) for row in await connection.execute(query)]
 
 
+async def sets_with(connection: AsyncConnection, name: VersionName) -> list[str]:
+    """Return the sets of which a revision holds a version."""
+    held = revision_versions
+    query = select(held.c.function_set).where(held.c.function == name.function, held.c.digest == name.digest).distinct()
+    return [row.function_set for row in await connection.execute(query)]
+
+
 def set_insertion(value: FunctionSet) -> Write:
     """Return the write that creates a set."""
     return Write(

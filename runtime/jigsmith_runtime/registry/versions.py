@@ -44,12 +44,25 @@ async def list_versions(
     return [_version(row) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
 
 
-async def list_functions(connection: AsyncConnection, limit: int, after: str) -> tuple[list[Function], str | None]:
-    """Return one page of functions by name, and the name after which the next page begins."""
+async def list_functions(
+    connection: AsyncConnection, limit: int, after: str, query_text: str = ""
+) -> tuple[list[Function], str | None]:
+    """Return one page of functions by name, and the name after which the next page begins.
+
+    With a text, only functions of which the name or a version's definition holds it, whatever the case.
+    """
     table = function_versions
+    wanted = table.c.function > after
+    if query_text:
+        text = query_text.lower()
+        holding = select(table.c.function).where(
+            func.lower(table.c.function).contains(text, autoescape=True)
+            | func.lower(table.c.definition).contains(json.dumps(text)[1:-1], autoescape=True)
+        )
+        wanted &= table.c.function.in_(holding)
     counted = (
         select(table.c.function, func.count().label("versions"), func.max(table.c.id).label("latest"))
-        .where(table.c.function > after)
+        .where(wanted)
         .group_by(table.c.function)
         .order_by(table.c.function)
         .limit(limit + 1)

@@ -1,6 +1,8 @@
 """FunctionSetService."""
 # ruff: noqa: N802 - methods are named as the RPCs are
 
+from collections.abc import Iterable
+
 from jigsmith.names import ChannelName, RevisionName, SetName, VersionName, check_label
 from jigsmith.v1 import function_set_pb2, function_set_pb2_grpc
 
@@ -14,7 +16,7 @@ from jigsmith_runtime.registration import Registration
 from jigsmith_runtime.registry import sets, versions
 from jigsmith_runtime.registry.database import Connection, Database
 from jigsmith_runtime.services import wire
-from jigsmith_runtime.services.visibility import check_visible, reads_everything
+from jigsmith_runtime.visibility import check_version, check_visible, reads_everything
 
 
 class FunctionSetService(function_set_pb2_grpc.FunctionSetServiceServicer):
@@ -29,7 +31,8 @@ class FunctionSetService(function_set_pb2_grpc.FunctionSetServiceServicer):
         self, request: function_set_pb2.CreateFunctionSetRequest, _context: Context
     ) -> function_set_pb2.FunctionSet:
         """Create an empty set."""
-        name = SetName(wire.parse_name(check_label, "function_set_id", request.function_set_id))
+        wire.parse_name(check_label, "function_set_id", request.function_set_id)
+        name = wire.parse_name(SetName.parse, "function_set_id", f"functionSets/{request.function_set_id}")
         principal = caller()
         made = await self._changes.make(
             lambda connection: self._registration.function_set(
@@ -59,7 +62,7 @@ class FunctionSetService(function_set_pb2_grpc.FunctionSetServiceServicer):
         async with self._database.reading() as connection:
             found, following = await sets.list_sets(connection, pages.size(request.page_size), after)
         return function_set_pb2.ListFunctionSetsResponse(
-            function_sets=[wire.set_message(value) for value in found],
+            function_sets=[wire.set_message(value) for value in found if caller().sees_set(value.function_set)],
             next_page_token=pages.token("functionSets", following),
         )
 
@@ -95,6 +98,10 @@ class FunctionSetService(function_set_pb2_grpc.FunctionSetServiceServicer):
             if wanted.parent_revision
             else None
         )
+        if principal.is_tenant:
+            async with self._database.reading() as connection:
+                for version in await _existing(connection, held):
+                    await check_version(connection, principal, version)
         made = await self._changes.make(
             lambda connection: self._registration.revision(
                 connection, principal, parent_set, held, parent=parent, message=wanted.message
@@ -175,5 +182,9 @@ async def _revision(connection: Connection, name: RevisionName) -> Revision:
 
 
 async def _resolved(connection: Connection, revision: Revision) -> list[FunctionVersion]:
-    found = [await versions.find(connection, name) for name in revision.versions]
+    return await _existing(connection, revision.versions)
+
+
+async def _existing(connection: Connection, names: Iterable[VersionName]) -> list[FunctionVersion]:
+    found = [await versions.find(connection, name) for name in names]
     return [version for version in found if version is not None]

@@ -8,18 +8,19 @@ from jigsmith.v1 import function_pb2, function_pb2_grpc
 
 from jigsmith_runtime import pages
 from jigsmith_runtime.changes import Changes, Repeat
-from jigsmith_runtime.errors import NotFoundError
+from jigsmith_runtime.errors import NotFoundError, RequestInvalidError
 from jigsmith_runtime.interceptors.around import Context
 from jigsmith_runtime.interceptors.identity import caller
-from jigsmith_runtime.model import FunctionVersion
+from jigsmith_runtime.model import Function, FunctionVersion
 from jigsmith_runtime.registration import Registration
-from jigsmith_runtime.registry import sets, versions
+from jigsmith_runtime.registry import versions
 from jigsmith_runtime.registry.database import Connection, Database
 from jigsmith_runtime.services import wire
 from jigsmith_runtime.services.deadline import deadline_of
-from jigsmith_runtime.services.visibility import check_visible, reads_everything
+from jigsmith_runtime.visibility import check_version
 
 _ALL: Final = "functions/-"
+_QUERY_CHARS_MAX: Final = 256
 
 
 class FunctionService(function_pb2_grpc.FunctionServiceServicer):
@@ -55,8 +56,7 @@ class FunctionService(function_pb2_grpc.FunctionServiceServicer):
         """Return one version."""
         async with self._database.reading() as connection:
             version = await self._find(connection, request.name)
-            if not reads_everything(caller()):
-                check_visible(caller(), request.name, await sets.channels_with(connection, version.name))
+            await check_version(connection, caller(), version)
         return wire.version_message(version)
 
     async def ListFunctionVersions(
@@ -69,8 +69,9 @@ class FunctionService(function_pb2_grpc.FunctionServiceServicer):
         before = pages.cursor(request.parent, request.page_token, pages.NEWEST)
         async with self._database.reading() as connection:
             found, following = await versions.list_versions(connection, function, limit, before)
+            seen = [version for version in found if await _is_seen(connection, version)]
         return function_pb2.ListFunctionVersionsResponse(
-            function_versions=[wire.version_message(version) for version in found],
+            function_versions=[wire.version_message(version, in_list=True) for version in seen],
             next_page_token=pages.token(request.parent, following),
         )
 
@@ -78,13 +79,22 @@ class FunctionService(function_pb2_grpc.FunctionServiceServicer):
         self, request: function_pb2.ListFunctionsRequest, _context: Context
     ) -> function_pb2.ListFunctionsResponse:
         """List functions by name."""
-        after = pages.cursor("functions", request.page_token, "")
+        if len(request.query) > _QUERY_CHARS_MAX:
+            raise RequestInvalidError.of("query", f"may have {_QUERY_CHARS_MAX} characters")
+        of, limit = f"functions?{request.query}", pages.size(request.page_size)
+        after = pages.cursor(of, request.page_token, "")
         async with self._database.reading() as connection:
-            found, following = await versions.list_functions(connection, pages.size(request.page_size), after)
+            found, following = await versions.list_functions(connection, limit, after, request.query)
+            seen = [one for one in found if await self._is_seen_function(connection, one)]
         return function_pb2.ListFunctionsResponse(
-            functions=[wire.function_message(function) for function in found],
-            next_page_token=pages.token("functions", following),
+            functions=[wire.function_message(function) for function in seen], next_page_token=pages.token(of, following)
         )
+
+    async def _is_seen_function(self, connection: Connection, function: Function) -> bool:
+        if not caller().is_tenant:
+            return True
+        latest = await versions.find_latest(connection, function.function)
+        return latest is not None and await _is_seen(connection, latest)
 
     async def _find(self, connection: Connection, text: str) -> FunctionVersion:
         parent, slash, last = text.rpartition("/versions/")
@@ -102,3 +112,11 @@ class FunctionService(function_pb2_grpc.FunctionServiceServicer):
             return made
         async with self._database.reading() as connection:
             return await self._find(connection, made.name)
+
+
+async def _is_seen(connection: Connection, version: FunctionVersion) -> bool:
+    try:
+        await check_version(connection, caller(), version)
+    except NotFoundError:
+        return False
+    return True

@@ -14,6 +14,7 @@ from jigsmith_runtime.identity import Principal
 from jigsmith_runtime.interceptors.around import Context
 from jigsmith_runtime.interceptors.errors import as_fault
 from jigsmith_runtime.interceptors.identity import caller
+from jigsmith_runtime.quotas import Quotas
 from jigsmith_runtime.refusals import Refusals
 from jigsmith_runtime.registry.answers import RequestKey
 from jigsmith_runtime.repeats import Repeats
@@ -29,9 +30,10 @@ _TAG_CHARS_MAX: Final = 256
 class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
     """Runs functions."""
 
-    def __init__(self, executor: Executor, repeats: Repeats, refusals: Refusals) -> None:
+    def __init__(self, executor: Executor, repeats: Repeats, refusals: Refusals, quotas: Quotas) -> None:
         self._executor = executor
         self._repeats = repeats
+        self.quotas = quotas
         self.refusals = refusals
         self._running: set[asyncio.Task[Answer]] = set()
 
@@ -74,6 +76,11 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
         key = wire.request_key(principal.name, message.request_id, message)
         if key is None:  # an answer that is remembered is given however full it is
             self._executor.check_room(request)
+        with self.quotas.call(principal):
+            return await self._guarded(request, key)
+
+    async def _guarded(self, request: Request, key: RequestKey | None) -> invocation_pb2.InvokeResponse:
+        """Serve a request to its end, whatever becomes of its caller, who can only stop the run."""
         stop = Stop()
         task = asyncio.create_task(self._serve(request, key, stop))
         self._running.add(task)
@@ -122,6 +129,7 @@ class _Batch:
         try:
             self._claim(request.tag)
             claimed = True
+            self._service.quotas.request(self._principal)
             answer.response.CopyFrom(await self._service.invoke_one(request.invoke, self._principal, self._deadline))
         except Exception as error:  # noqa: BLE001 - the border: an error of one run is an answer, not the stream's end
             fault = as_fault(error, "InvokeBatch")

@@ -75,7 +75,8 @@ class ReleaseService(release_pb2_grpc.ReleaseServiceServicer):
                 raise NotFoundError(request.parent)
             found, following = await releases.list_releases(connection, function_set, limit, before)
         return release_pb2.ListReleasesResponse(
-            releases=[wire.release_message(value) for value in found], next_page_token=pages.token(of, following)
+            releases=[wire.release_message(value) for value in found if caller().sees_set(value.name.function_set)],
+            next_page_token=pages.token(of, following),
         )
 
     async def AttachEvidence(

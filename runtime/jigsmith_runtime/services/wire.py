@@ -15,8 +15,9 @@ from jigsmith.v1 import function_pb2, function_set_pb2, invocation_pb2, release_
 from jigsmith_sandbox.backend import Policy
 
 from jigsmith_runtime import clock
-from jigsmith_runtime.errors import RequestInvalidError
+from jigsmith_runtime.errors import NotFoundError, RequestInvalidError
 from jigsmith_runtime.execution import Answer
+from jigsmith_runtime.interceptors.identity import caller
 from jigsmith_runtime.model import (
     Channel,
     Definition,
@@ -49,11 +50,19 @@ Name = TypeVar("Name")
 
 
 def parse_name(parse: Callable[[str], Name], field: str, text: str) -> Name:
-    """Return a parsed resource name. Raises RequestInvalidError naming the field."""
+    """Return a parsed resource name. Raises RequestInvalidError naming the field.
+
+    Every name in a request comes through here, so this is where a tenant is told of other tenants' sets that they are not
+    there. Raises NotFoundError.
+    """
     try:
-        return parse(text)
+        name = parse(text)
     except ResourceNameError as error:
         raise RequestInvalidError.of(field, str(error)) from None
+    function_set = getattr(name, "function_set", None)
+    if function_set is not None and not caller().sees_set(function_set):
+        raise NotFoundError(text)
+    return name
 
 
 def request_key(principal: str, request_id: str, request: Message) -> RequestKey | None:
@@ -136,8 +145,8 @@ def _milliseconds(field: str, message: Duration) -> int:
     return nanoseconds // 1_000_000
 
 
-def version_message(version: FunctionVersion) -> function_pb2.FunctionVersion:
-    """Return a version as a message."""
+def version_message(version: FunctionVersion, *, in_list: bool = False) -> function_pb2.FunctionVersion:
+    """Return a version as a message; in lists without the signed statement of its provenance."""
     defined, limits = version.definition, dict(version.definition.limits)
     message = function_pb2.FunctionVersion(
         name=str(version.name),
@@ -161,7 +170,7 @@ def version_message(version: FunctionVersion) -> function_pb2.FunctionVersion:
             response_digest=version.provenance.response_digest,
             owner=version.provenance.owner,
         ),
-        provenance_envelope_json=version.provenance_envelope,
+        provenance_envelope_json="" if in_list else version.provenance_envelope,
         create_time=timestamp(version.create_time),
         creator=version.creator,
     )

@@ -1,0 +1,72 @@
+"""From what a request carries to the principal who makes it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from jigsmith_runtime.errors import UnauthenticatedError
+from jigsmith_runtime.identity.jwt_tokens import JwtVerifier
+from jigsmith_runtime.identity.principals import PRINCIPAL, Principal, Principals, token_digest
+from jigsmith_runtime.roles import Role
+
+_DEV_PRINCIPAL: Final = "user:dev"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What a request says of its sender."""
+
+    metadata: Mapping[str, str]
+    certificate: Callable[[], Sequence[str]]
+    """Return the names in the client certificate that the TLS handshake verified: `spiffe://...`, `CN=...`; none without."""
+
+
+class Identifier(Protocol):
+    """A way to find out who is calling."""
+
+    def identify(self, peer: Peer) -> Principal:
+        """Return the principal. Raises UnauthenticatedError."""
+
+
+class Credentials:
+    """Believes opaque tokens, JWTs and client certificates, in this order; `principals` may be replaced at any time."""
+
+    def __init__(self, principals: Principals, jwt: JwtVerifier | None = None) -> None:
+        self.principals = principals
+        self._jwt = jwt
+
+    def identify(self, peer: Peer) -> Principal:
+        """Return the principal. Raises UnauthenticatedError."""
+        authorization = peer.metadata.get("authorization")
+        if authorization is not None:
+            return self._by_token(authorization)
+        for name in peer.certificate():
+            principal = self.principals.by_certificate.get(name)
+            if principal is not None:
+                return principal
+        raise UnauthenticatedError(
+            "send the metadata `authorization: Bearer TOKEN`, or a client certificate that is known here"
+        )
+
+    def _by_token(self, authorization: str) -> Principal:
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise UnauthenticatedError("send the metadata `authorization: Bearer TOKEN`")
+        principal = self.principals.by_token.get(token_digest(token))
+        if principal is None and self._jwt is not None and token.count(".") == 2:
+            principal = self.principals.by_subject.get(self._jwt.subject(token))
+        if principal is None:
+            raise UnauthenticatedError("the token is not known here")
+        return principal
+
+
+class DevMetadata:
+    """Believes the metadata key `jigsmith-principal`. For development on a loopback address only."""
+
+    def identify(self, peer: Peer) -> Principal:
+        """Return the principal with every role. Raises UnauthenticatedError for a malformed name."""
+        name = peer.metadata.get("jigsmith-principal", _DEV_PRINCIPAL)
+        if not PRINCIPAL.fullmatch(name):
+            raise UnauthenticatedError("jigsmith-principal must be user:NAME or service:NAME")
+        return Principal(name, frozenset(Role), ("*",))
