@@ -61,6 +61,8 @@ class Request:
     arguments_json: str
     deadline: float | None
     """When the caller stops waiting, in the loop's time."""
+    request_id: str | None = None
+    """What the caller calls this request, if it is to run at most once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ class Executor:
                 function_version=str(version.name),
                 revision=None if resolution.revision is None else str(resolution.revision),
                 release=None if resolution.release is None else str(resolution.release),
+                request_id=request.request_id,
                 arguments_commitment=begun.arguments.commitment,
                 payload_level=begun.level.value,
                 limits=limits.as_dict(),

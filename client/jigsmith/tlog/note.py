@@ -119,7 +119,8 @@ def _parse_line(line: str) -> tuple[str, bytes]:
         raw = base64.b64decode(encoded, validate=True)
     except ValueError:
         raw = b""
-    if not line.startswith(_DASH) or not name or len(raw) <= _KEY_ID_BYTES:
+    canonical = base64.b64encode(raw).decode() == encoded  # RFC 4648, section 3.5: one signature, one text
+    if not line.startswith(_DASH) or not name or len(raw) <= _KEY_ID_BYTES or not canonical:
         raise NoteError(f"not a signature line: {line[:80]!r}")
     return name, raw
 

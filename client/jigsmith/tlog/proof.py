@@ -49,7 +49,9 @@ class InclusionProof:
             hashes = tuple(base64.b64decode(line, validate=True) for line in lines)
         except ValueError as error:
             raise ProofError("not a proof: a hash is not base64") from error
-        if any(len(one) != 32 for one in hashes):
+        if any(
+            len(one) != 32 or base64.b64encode(one).decode() != line for one, line in zip(hashes, lines, strict=True)
+        ):
             raise ProofError("not a proof: a hash has not 32 bytes")
         return cls(int(number), hashes, note)
 

@@ -84,6 +84,7 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
             "function_version": _text,
             "revision": _or_null(_text),
             "release": _or_null(_text),
+            "request_id": _or_null(_text),
             "payload_level": _text,
             "arguments_commitment": _sha256,
             "limits": _counts,

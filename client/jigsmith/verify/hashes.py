@@ -155,7 +155,10 @@ def _partials(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _entries(directory: Path, number: int, count: int) -> list[bytes]:
-    """Return a bundle's entries, as many as the checkpoint speaks of, from wherever they stand just now."""
+    """Return a bundle's entries, as many as the checkpoint speaks of, from wherever they stand just now.
+
+    Of a full bundle, what does not belong there is returned behind them.
+    """
     full, tail = tiles.bundle_path(directory, number), directory / tiles.TAIL
     if count == tiles.WIDTH:
         return _unpacked(_bytes(full))
@@ -166,19 +169,23 @@ def _entries(directory: Path, number: int, count: int) -> list[bytes]:
 
 
 def read_hashes(directory: Path, level: int, number: int, count: int) -> list[bytes]:
-    """Return the stored hashes of a tile that should have `count`, unverified."""
+    """Return the stored hashes of a tile that should have `count`, unverified, and what does not belong there behind them."""
     path = tiles.hashes_path(directory, level, number, count)
     if path.exists():
-        return tiles.hashes(_bytes(path))
-    return tiles.hashes(_bytes(tiles.hashes_path(directory, level, number)))[:count]
+        return _split(_bytes(path))
+    return _split(_bytes(tiles.hashes_path(directory, level, number)))[:count]
+
+
+def _split(data: bytes) -> list[bytes]:
+    return [data[start : start + tiles.HASH_BYTES] for start in range(0, len(data), tiles.HASH_BYTES)]
 
 
 def _unpacked(data: bytes) -> list[bytes]:
+    """Return the entries of a bundle; the beginning of one that is cut off stands last, and fits no hash."""
     try:
         return tiles.unpack(data)
     except tiles.BundleError as torn:
-        # A torn tail behind the checkpoint is a write in progress; within it, the caller names the missing entry.
-        return torn.entries
+        return [*torn.entries, data[torn.whole_bytes :]]
 
 
 def _bytes(path: Path) -> bytes:
@@ -195,7 +202,10 @@ def _unsigned(directory: Path, size: int) -> int:
     total = -used
     while tiles.bundle_path(directory, number).exists():
         total, number = total + len(_unpacked(_bytes(tiles.bundle_path(directory, number)))), number + 1
-    return max(0, total + len(_unpacked(_bytes(directory / tiles.TAIL))))
+    try:
+        return max(0, total + len(tiles.unpack(_bytes(directory / tiles.TAIL))))
+    except tiles.BundleError as torn:  # a write is under way
+        return max(0, total + len(torn.entries))
 
 
 def _how(leaves: list[bytes], stored: list[bytes], place: int) -> str:

@@ -69,6 +69,7 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
             target=wire.parse_name(parse_target, "name", message.name),
             arguments_json=message.arguments_json or "{}",
             deadline=deadline,
+            request_id=message.request_id or None,
         )
         if message.validate_only:
             resolution = await self._executor.prepare(request)

@@ -69,6 +69,7 @@ class Log:
             function_version="functions/f/versions/" + "0" * 64,
             revision=None,
             release=None,
+            request_id=None,
             arguments_commitment="0" * 64,
             payload_level="metadata",
             limits={"wall_ms": 1},
