@@ -52,12 +52,18 @@ def train(
     patience: Annotated[int, typer.Option(min=1, help="Stop after this many roll-backs in a row.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of all rollouts.")] = 0,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Rollouts at a time.")] = 4,
+    owner: Annotated[
+        str,
+        typer.Option(
+            envvar="JIGSMITH_OWNER", help="user:NAME who starts the run; they may not approve what it learns."
+        ),
+    ] = "",
 ) -> None:
     """Learn a function set. The result is a draft revision: releasing it is somebody else's decision.
 
     Example: jigsmith-optimizer train --set tables --train t.jsonl --validation v.jsonl --test e.jsonl --model gpt-4o --out run
     """
-    settings = Settings(f"run-{secrets.token_hex(6)}", epochs, patience, seed, concurrency)
+    settings = Settings(f"run-{secrets.token_hex(6)}", epochs, patience, seed, concurrency, owner)
     try:
         splits = Splits(load(train_file), load(validation_file), load(test_file))
         key = api_key or ("none" if base_url else None)

@@ -38,6 +38,8 @@ class Settings:
     patience: int = 10
     seed: int = 0
     concurrency: int = 4
+    owner: str = ""
+    """The person who started the run: the runtime lets them approve nothing that comes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Trainer:
         rejected: list[Rejected] = []
         for number in range(2, self._settings.epochs + 1):
             self._observer.proposing(number)
-            situation = Situation(self._settings.run, number, best, on_train, rejected)
+            situation = Situation(self._settings.run, self._settings.owner, number, best, on_train, rejected)
             proposal = await self._proposer.propose(situation, self._settings.seed + number)
             message = "; ".join(f"{one.kind} {one.name}".strip() for one in proposal.actions) or "no change"
             candidate = await self._store.revise(proposal.versions, parent=best.revision, message=message)

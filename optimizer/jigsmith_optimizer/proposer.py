@@ -52,6 +52,8 @@ class Situation:
     """What the model is told before its first action."""
 
     run: str
+    owner: str
+    """The person who started the run, `user:NAME`; empty if nobody said."""
     epoch: int
     incumbent: Weights
     evaluation: Evaluation
@@ -105,10 +107,17 @@ class Proposer:
                 reason=action.reason,
                 task_ids=[one.task.id for one in situation.evaluation.rollouts if not one.solved][:_REASON_TASKS_MAX],
                 model=self._model.name,
-                prompt_digest=hashlib.sha256(json.dumps(messages).encode()).hexdigest(),
+                prompt_digest=_digest(messages[:-1]),
+                response_digest=_digest(messages[-1]),
+                owner=situation.owner,
             )
             proposal.versions[action.name] = await self._store.register(action, provenance)
         proposal.actions.append(action)
+
+
+def _digest(value: object) -> str:
+    """Return how provenance names a prompt or an answer: the sha256 of its JSON text, hexadecimal."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def _replies(answer: Answer, reply: str) -> list[dict[str, Any]]:

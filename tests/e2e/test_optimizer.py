@@ -81,7 +81,7 @@ class Run:
             given = sum(one["role"] == "assistant" for one in messages)
             return answers[given] if given < len(answers) else [STOP]
 
-        settings = Settings("run-test", epochs=len(steps) + 1, patience=patience)
+        settings = Settings("run-test", epochs=len(steps) + 1, patience=patience, owner="user:olga")
         token = self._runtime.token("optimizer")
         with Endpoint(reply) as endpoint:
             async with (
@@ -231,7 +231,7 @@ async def test_prompts_are_bounded(run: Run) -> None:
 
 
 async def test_every_version_says_where_it_comes_from(run: Run, runtime) -> None:
-    """Run, epoch, action, reason, model, and the digest of the prompt."""
+    """Run, its owner, epoch, action, reason, model, and the digests of prompt and answer."""
     training = await run.train([[TWICE]])
     async with AsyncClient(runtime.address, token=runtime.token("optimizer")) as client:
         version = await client.get_function_version(training.best.versions["twice"].name)
@@ -243,7 +243,9 @@ async def test_every_version_says_where_it_comes_from(run: Run, runtime) -> None
         "a test",
         "m",
     )
-    assert len(made.prompt_digest) == 64
+    assert len(made.prompt_digest) == len(made.response_digest) == 64
+    assert made.prompt_digest != made.response_digest
+    assert made.owner == "user:olga"
     assert made.task_ids
 
 

@@ -108,14 +108,15 @@ class LogStorage:
     def bundle(self, number: int) -> bytes:
         """Return the bytes of a bundle, full or not; empty if there is none. May be called from any thread."""
         full = tiles.bundle_path(self.directory, number)
-        for _ in range(2):  # the tail may become a bundle between the two looks
+        for _ in range(3):  # the tail may become a bundle between two looks
             with contextlib.suppress(FileNotFoundError):
                 return full.read_bytes()
-            if number == self.sealed:
-                with contextlib.suppress(FileNotFoundError):
-                    data = self.tail()
-                    if number == self.sealed:
-                        return data
+            if number != self.sealed:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                data = self.tail()
+                if not full.exists():
+                    return data
         return b""
 
     def _seal(self) -> None:
