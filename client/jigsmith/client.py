@@ -174,9 +174,12 @@ class Client:
 
     # --- sets, revisions, channels
 
-    def create_set(self, name: str, *, description: str = "") -> function_set_pb2.FunctionSet:
+    def create_set(
+        self, name: str, *, description: str = "", validate_only: bool = False
+    ) -> function_set_pb2.FunctionSet:
         """Create an empty set."""
-        return self._ask(self._sets.CreateFunctionSet, requests.create_set(name, description))
+        request = requests.create_set(name, description, validate_only=validate_only)
+        return self._ask(self._sets.CreateFunctionSet, request)
 
     def get_set(self, name: str) -> function_set_pb2.FunctionSet:
         """Return a set."""
@@ -187,9 +190,12 @@ class Client:
         """Yield the sets, by name."""
         return self._pages(self._sets.ListFunctionSets, function_set_pb2.ListFunctionSetsRequest(), "function_sets")
 
-    def allow_policy(self, function_set: str, policy: requests.Policy, *, reason: str) -> function_set_pb2.FunctionSet:
+    def allow_policy(
+        self, function_set: str, policy: requests.Policy, *, reason: str, validate_only: bool = False
+    ) -> function_set_pb2.FunctionSet:
         """Say which is the weakest policy that functions of a set may have. For admins; takes effect at once."""
-        return self._ask(self._sets.AllowPolicy, requests.allow_policy(function_set, policy, reason))
+        request = requests.allow_policy(function_set, policy, reason, validate_only=validate_only)
+        return self._ask(self._sets.AllowPolicy, request)
 
     def create_revision(
         self,
@@ -198,9 +204,12 @@ class Client:
         *,
         parent: str = "",
         message: str = "",
+        validate_only: bool = False,
     ) -> function_set_pb2.Revision:
         """Add an immutable revision to a set; `parent` is the revision it was made from."""
-        request = requests.create_revision(function_set, versions, parent=parent, message=message)
+        request = requests.create_revision(
+            function_set, versions, parent=parent, message=message, validate_only=validate_only
+        )
         return self._ask(self._sets.CreateRevision, request)
 
     def get_revision(self, name: str) -> function_set_pb2.Revision:

@@ -131,9 +131,13 @@ def policy_value(policy: Policy) -> "function_pb2.Policy.ValueType":
     return function_pb2.Policy.Value(f"POLICY_{policy.upper()}")
 
 
-def allow_policy(function_set: str, policy: Policy, reason: str) -> function_set_pb2.AllowPolicyRequest:
+def allow_policy(
+    function_set: str, policy: Policy, reason: str, *, validate_only: bool
+) -> function_set_pb2.AllowPolicyRequest:
     """Return the request that allows a policy for a set."""
-    return function_set_pb2.AllowPolicyRequest(name=set_name(function_set), policy=policy_value(policy), reason=reason)
+    return function_set_pb2.AllowPolicyRequest(
+        name=set_name(function_set), policy=policy_value(policy), reason=reason, validate_only=validate_only
+    )
 
 
 def _text(schema: str | Mapping[str, Any]) -> str:
@@ -155,11 +159,12 @@ def set_name(name: str) -> str:
     return name if name.startswith("functionSets/") else f"functionSets/{name}"
 
 
-def create_set(name: str, description: str) -> function_set_pb2.CreateFunctionSetRequest:
+def create_set(name: str, description: str, *, validate_only: bool) -> function_set_pb2.CreateFunctionSetRequest:
     """Return the request that creates a set."""
     return function_set_pb2.CreateFunctionSetRequest(
         function_set_id=name.removeprefix("functionSets/"),
         function_set=function_set_pb2.FunctionSet(description=description),
+        validate_only=validate_only,
     )
 
 
@@ -169,11 +174,14 @@ def create_revision(
     *,
     parent: str,
     message: str,
+    validate_only: bool,
 ) -> function_set_pb2.CreateRevisionRequest:
     """Return the request that adds a revision to a set."""
     names = [one if isinstance(one, str) else one.name for one in versions]
     revision = function_set_pb2.Revision(parent_revision=parent, function_versions=names, message=message)
-    return function_set_pb2.CreateRevisionRequest(parent=set_name(function_set), revision=revision)
+    return function_set_pb2.CreateRevisionRequest(
+        parent=set_name(function_set), revision=revision, validate_only=validate_only
+    )
 
 
 def create_release(

@@ -67,6 +67,50 @@ def test_the_whole_way_by_the_command_line(jigsmith: Jigsmith, mean: str) -> Non
     assert "rolled_back" in back.stdout
 
 
+def test_dry_runs_do_nothing(jigsmith: Jigsmith, mean: str, tmp_path: Path) -> None:
+    """Each command that changes something has one: it checks everything, and afterwards nothing is there."""
+    name = f"set-{uuid.uuid4().hex[:8]}"
+    fresh = tmp_path / "fresh.py"
+    fresh.write_text(f"def fresh_{name[4:]}():\n    return 1\n")
+    register = (
+        "functions",
+        "register",
+        str(fresh),
+        "--name",
+        f"fresh_{name[4:]}",
+        "--description",
+        "d",
+        "--parameters",
+        "{}",
+    )
+    assert jigsmith("optimizer", "sets", "create", name, "--dry-run").returncode == 0
+    assert jigsmith("optimizer", "sets", "show", name).returncode == 4
+    assert (
+        jigsmith("optimizer", *register, "--dry-run").returncode == 3
+    )  # and a fault is a fault: {} is no object's schema
+    assert jigsmith("optimizer", *register[:-1], '{"type": "object"}', "--dry-run").returncode == 0
+    assert jigsmith("optimizer", "functions", "show", f"fresh_{name[4:]}").returncode == 4
+    jigsmith("optimizer", "sets", "create", name)
+    revision = jigsmith("optimizer", "sets", "revise", name, mean, "--dry-run").stdout.strip()
+    assert revision == f"it would be functionSets/{name}/revisions/1"
+    assert jigsmith("admin", "sets", "allow-policy", name, "none", "--reason", "r", "--dry-run").returncode == 0
+    revision = jigsmith("optimizer", "sets", "revise", name, mean).stdout.strip()
+    asked = ("releases", "request", name, revision, "--channel", "production", "--reason", "r")
+    assert jigsmith("optimizer", *asked, "--dry-run").returncode == 0
+    release = json.loads(jigsmith("optimizer", "--json", *asked).stdout)["name"]
+    for role, *command in (
+        ("evaluator", "evidence", release, "--suite", "s", "--passed", "1", "--failed", "0", "--passed-all"),
+        ("reviewer", "approve", release, "--reason", "r"),
+        ("reviewer", "reject", release, "--reason", "r"),
+        ("operator", "quarantine", revision, "--reason", "r", "--now"),
+    ):
+        done = jigsmith(role, "releases", *command, "--dry-run")
+        assert (done.returncode, "dry run" in done.stdout) == (0, True), done
+    shown = json.loads(jigsmith("reviewer", "--json", "releases", "show", release).stdout)
+    assert shown["release"]["state"] == "RELEASE_STATE_PENDING"
+    assert release in jigsmith("reviewer", "releases", "list", name, "--pending").stdout
+
+
 def test_exit_codes_tell_the_kinds_of_failure_apart(jigsmith: Jigsmith, mean: str, tmp_path: Path) -> None:
     """And each says on stderr what happened."""
     endless = tmp_path / "endless.py"

@@ -65,7 +65,7 @@ def register(
     policy: Annotated[
         Policy, typer.Option(help="none: unchecked; runs only in sets for which an admin allows it.")
     ] = "restricted",
-    validate_only: Annotated[bool, typer.Option(help="Only check it; register nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check it; register nothing.")] = False,
 ) -> None:
     """Register a version of a function. The same contents give the same version.
 
@@ -80,9 +80,9 @@ def register(
             parameters=json_text(parameters),
             returns=None if returns is None else json_text(returns),
             policy=policy,
-            validate_only=validate_only,
+            validate_only=dry_run,
         )
-    connection.output.value(version, "it can be registered" if validate_only else version.name)
+    connection.output.value(version, "it can be registered" if dry_run else version.name)
 
 
 def _time(version: function_pb2.FunctionVersion) -> str:

@@ -11,6 +11,7 @@ from jigsmith.v1 import function_set_pb2
 
 app = typer.Typer(no_args_is_help=True, help="Function sets, their revisions and channels.")
 
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done; do nothing.")]
 _SetName = Annotated[str, typer.Argument(metavar="SET", help="The set's name.")]
 
 
@@ -27,13 +28,17 @@ def list_sets(context: typer.Context) -> None:
 
 @app.command()
 def create(
-    context: typer.Context, name: _SetName, description: Annotated[str, typer.Option(help="What it is for.")] = ""
+    context: typer.Context,
+    name: _SetName,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    *,
+    dry_run: _DryRun = False,
 ) -> None:
     """Create an empty set."""
     connection = connection_of(context)
     with connection.client() as client:
-        created = client.create_set(name, description=description)
-    connection.output.value(created, created.name)
+        created = client.create_set(name, description=description, validate_only=dry_run)
+    connection.output.value(created, "it can be created" if dry_run else created.name)
 
 
 @app.command("allow-policy")
@@ -43,6 +48,7 @@ def allow_policy(
     policy: Annotated[Policy, typer.Argument(help="The weakest policy that its functions may have.")],
     *,
     reason: Annotated[str, typer.Option(help="Why, for the audit log.")],
+    dry_run: _DryRun = False,
 ) -> None:
     """Let functions into a set whose source nothing checks, or keep them out again. For admins; takes effect at once.
 
@@ -50,8 +56,8 @@ def allow_policy(
     """
     connection = connection_of(context)
     with connection.client() as client:
-        changed = client.allow_policy(name, policy, reason=reason)
-    connection.output.value(changed, f"{changed.name} allows the policy {policy}")
+        changed = client.allow_policy(name, policy, reason=reason, validate_only=dry_run)
+    connection.output.value(changed, f"{changed.name} {'would allow' if dry_run else 'allows'} the policy {policy}")
 
 
 @app.command()
@@ -62,6 +68,7 @@ def revise(
     *,
     parent: Annotated[str, typer.Option(help="The revision that this one was made from.")] = "",
     message: Annotated[str, typer.Option(help="What changed.")] = "",
+    dry_run: _DryRun = False,
 ) -> None:
     """Add a revision to a set: a draft, until a release puts it into a channel.
 
@@ -69,8 +76,8 @@ def revise(
     """
     connection = connection_of(context)
     with connection.client() as client:
-        revision = client.create_revision(name, versions, parent=parent, message=message)
-    connection.output.value(revision, revision.name)
+        revision = client.create_revision(name, versions, parent=parent, message=message, validate_only=dry_run)
+    connection.output.value(revision, f"it would be {revision.name}" if dry_run else revision.name)
 
 
 @app.command()
