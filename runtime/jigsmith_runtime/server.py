@@ -69,6 +69,7 @@ from jigsmith_runtime.releases.enforcement import Enforcement
 from jigsmith_runtime.releases.policy import ReleasePolicy
 from jigsmith_runtime.releases.retirement import RetirementCommands
 from jigsmith_runtime.repeats import Repeats
+from jigsmith_runtime.retention import Retention
 from jigsmith_runtime.services.audit import AuditService
 from jigsmith_runtime.services.function_sets import FunctionSetService
 from jigsmith_runtime.services.functions import FunctionService
@@ -125,10 +126,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     folder = DataFolder(settings.data)
     folder.prepare()
     node = folder.node()
-    log = await AuditLog.open(folder.audit, signer=load_or_create_signer(folder.audit_key, f"jigsmith/{node}"))
-    stack.push_async_callback(log.close)
-    folder.withdraw()  # only now, with the log locked, is it certain that no other runtime wrote it
-    write_atomically(folder.audit_public_key, f"{log.verifier_key}\n")
+    log = await _open_log(stack, folder, node)
     database = await Database.open(settings.database or folder.database)
     stack.push_async_callback(database.close)
     entries = EntryWriter(node)
@@ -137,8 +135,10 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     await changes.recover()
     await _close_interrupted(log, entries, repeats)
     await _begin_witnessing(stack, settings, folder, log)
-    attester, enforcement = _signing(settings, folder)
     payloads = PayloadStore.open(folder.payloads, folder.payload_key)
+    audit_policy = _audit_policy(settings)
+    _run_beside(stack, Retention(database, payloads, audit_policy, log, entries).run())
+    attester, enforcement = _signing(settings, folder)
     refusals = Refusals(log, entries)
     stack.push_async_callback(refusals.close)
     backend = await choose(
@@ -155,7 +155,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         log=log,
         entries=entries,
         payloads=payloads,
-        audit_policy=_audit_policy(settings),
+        audit_policy=audit_policy,
         lanes=lanes,
         targets=Targets(database, changes, enforcement, log, entries),
         limits=limits,
@@ -267,6 +267,15 @@ async def _add_health_and_reflection(server: grpc.aio.Server) -> health_aio.Heal
     reflected = (*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(reflected, server)
     return health
+
+
+async def _open_log(stack: AsyncExitStack, folder: DataFolder, node: str) -> AuditLog:
+    """Open the node's log, which also shows that no other runtime uses the folder."""
+    log = await AuditLog.open(folder.audit, signer=load_or_create_signer(folder.audit_key, f"jigsmith/{node}"))
+    stack.push_async_callback(log.close)
+    folder.withdraw()  # only now, with the log locked, is it certain that no other runtime wrote it
+    write_atomically(folder.audit_public_key, f"{log.verifier_key}\n")
+    return log
 
 
 async def _begin_witnessing(stack: AsyncExitStack, settings: Settings, folder: DataFolder, log: AuditLog) -> None:

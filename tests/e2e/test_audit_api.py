@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from jigsmith.requests import audit_filter
 from jigsmith.tlog import InclusionProof, NoteVerifier, root_from_consistency
 from jigsmith.tlog.note import Checkpoint
 from jigsmith.verify import read_entries, verify_log
+
+from tests.e2e.conftest import RuntimeStartError
 
 POLICY = """
 default = "metadata"
@@ -205,6 +208,34 @@ async def test_payloads_are_kept_by_level_read_on_the_record_and_erased_without_
         proof.verify(runs["kept_all"].receipt.leaf_hash, key)
     assert runtime.stop() == 0
     assert verify_log(log, key).ok
+
+
+async def test_payloads_are_kept_no_longer_than_the_policy_says(new_runtime, tmp_path: Path) -> None:
+    """Old ones are erased at the next look, with an entry that says how many; newer ones stay."""
+    policy = tmp_path / "audit-policy.toml"
+    policy.write_text('default = "request"\npayload_days = 7\n')
+    runtime = new_runtime("--audit-policy", str(policy))
+    async with client(runtime, "optimizer") as optimizer:
+        name = await version(optimizer, "f")
+        old, new = [(await optimizer.invoke(name, {"n": n})).name for n in (1, 2)]
+    runtime.stop()
+    run = old.partition("/")[2]
+    os.utime(runtime.data / "payloads" / run[:2] / f"{run}.arguments", (time.time() - 8 * 86_400,) * 2)
+    runtime.start()
+    async with client(runtime, "auditor") as auditor, asyncio.timeout(20):
+        while not (
+            found := [one async for one in auditor.list_audit_entries(wanted=audit_filter(kinds=["payloads.expired"]))]
+        ):
+            await asyncio.sleep(0.1)
+        assert [json.loads(one.entry_json)["count"] for one in found] == [1]
+        with pytest.raises(errors.NotFoundError):
+            await auditor.get_payload(old, reason="Too late.")
+        assert json.loads((await auditor.get_payload(new, reason="In time.")).arguments_json) == {"n": 2}
+    runtime.stop()
+    assert verify_log(runtime.data / "audit", NoteVerifier.parse((runtime.data / "audit-key.pub").read_text())).ok
+    policy.write_text("payload_days = 0\n")
+    with pytest.raises(RuntimeStartError, match="payload_days"):
+        runtime.start()
 
 
 async def test_an_altered_payload_is_not_given_out(new_runtime, tmp_path: Path) -> None:

@@ -141,6 +141,7 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
         "function_set.policy_observed": {"function_set": _text, "policy": _text},
         "change.voided": {"voided_index": _count},
         "requests.refused": {"since": _time, "refusals": _refusals},
+        "payloads.expired": {"before": _time, "count": _count},
         "payload.read": {"invocation": _text, "reason": _text},
         "payload.erased": {"invocation": _text, "reason": _text},
     }

@@ -212,6 +212,10 @@ class EntryWriter:
             "function_set.policy_observed", f"node:{self.node}", function_set=function_set, policy=policy
         )
 
+    def payloads_expired(self, *, before: str, count: int) -> Entry:
+        """Return the entry of payloads that are erased because they were kept before a time."""
+        return self._entry("payloads.expired", f"node:{self.node}", before=before, count=count)
+
     def payload(self, change: str, principal: str, *, invocation: str, reason: str) -> Entry:
         """Return the entry of a payload that was `read` or `erased`."""
         return self._entry(f"payload.{change}", principal, invocation=invocation, reason=reason)

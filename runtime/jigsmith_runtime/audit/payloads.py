@@ -60,6 +60,8 @@ class AuditPolicy:
 
     default: PayloadLevel = PayloadLevel.METADATA
     rules: Sequence[tuple[str, PayloadLevel]] = ()
+    payload_days: int | None = None
+    """How long payloads are kept; None: until somebody erases them."""
 
     def level(self, function: str) -> PayloadLevel:
         """Return the level of a function, by its bare name."""
@@ -67,16 +69,22 @@ class AuditPolicy:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read `default = LEVEL` and `[[rule]]` tables with `functions = PATTERN` and `level`. Raises AuditPolicyError."""
+        """Read the file: `default`, `payload_days`, and `[[rule]]` tables with `functions` and `level`.
+
+        Raises AuditPolicyError.
+        """
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
             rules = [cls._rule(entry) for entry in data.pop("rule", [])]
             default = PayloadLevel(data.pop("default", PayloadLevel.METADATA))
+            days = _days(data.pop("payload_days", None))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError, TypeError) as error:
             raise AuditPolicyError(f"{path}: {error}; levels are {', '.join(PayloadLevel)}") from error
         if data:
-            raise AuditPolicyError(f"{path}: unknown key {next(iter(data))!r}; there are `default` and [[rule]]")
-        return cls(default, tuple(rules))
+            raise AuditPolicyError(
+                f"{path}: unknown key {next(iter(data))!r}; there are `default`, `payload_days`, [[rule]]"
+            )
+        return cls(default, tuple(rules), days)
 
     @staticmethod
     def _rule(entry: dict[str, Any]) -> tuple[str, PayloadLevel]:  # Any: what a TOML file may hold
@@ -127,6 +135,17 @@ class PayloadStore:
         """Return whether any part of an invocation is kept."""
         return any(self._path(invocation, part).exists() for part in Part)
 
+    async def older_than(self, time: float) -> list[Path]:
+        """Return the files that were kept before a time, in seconds since 1970."""
+        return await asyncio.to_thread(
+            lambda: [path for path in self._directory.glob("*/*.*") if path.stat().st_mtime < time]
+        )
+
+    async def drop(self, files: Sequence[Path]) -> None:
+        """Erase files that `older_than` returned. Raises OSError."""
+        for path in files:
+            await asyncio.to_thread(self._unlink, path)
+
     def _path(self, invocation: InvocationName, part: Part) -> Path:
         name = invocation.invocation
         return self._directory / name[:2] / f"{name}.{part}"
@@ -165,6 +184,12 @@ class PayloadStore:
                 os.close(descriptor)
             return True
         return False
+
+
+def _days(value: Any) -> int | None:  # Any: what a TOML file may hold
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError("payload_days must be a number of days, at least 1")
+    return value
 
 
 def _bound(invocation: InvocationName, part: Part) -> bytes:
