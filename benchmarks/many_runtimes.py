@@ -26,6 +26,7 @@ def measure() -> dict[str, list[float]]:
 
     with tempfile.TemporaryDirectory(prefix="jigsmith-bench-") as place:
         folder = Path(place)
+        folder.chmod(0o755)  # the server runs as somebody else
         (folder / "postgres").mkdir()
         server = Postgres(folder / "postgres")
         server.start()

@@ -28,8 +28,6 @@ class Postgres:
                 pytest.skip("runuser is not installed, and postgresql does not run as root")
             self._user = [runuser, "-u", "nobody", "--"]
             shutil.chown(directory, "nobody")
-            for parent in (directory, *directory.parents):
-                parent.chmod(parent.stat().st_mode | 0o011) if parent != Path("/") else None
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "--no-sync")
 
     @property

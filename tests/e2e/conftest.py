@@ -169,7 +169,14 @@ def _skip_without(backend: str) -> str:
     return backend
 
 
-@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try tests with every backend, or with those that their module names in BACKENDS."""
+    if "backend" in metafunc.fixturenames:
+        backends = getattr(metafunc.module, "BACKENDS", ["bubblewrap", "docker"])
+        metafunc.parametrize("backend", backends, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def backend(request: pytest.FixtureRequest) -> str:
     """Name a backend that works on this machine."""
     return _skip_without(request.param)

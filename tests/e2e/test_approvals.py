@@ -18,6 +18,9 @@ from jigsmith.verify import verify_log
 from jigsmith_runtime.cli import principal_entry
 from jigsmith_runtime.identity import new_token
 
+BACKENDS = ["bubblewrap"]
+"""What is tried here does not depend on what runs the functions."""
+
 SECOND = ("user:second", new_token())
 PASSED = release_pb2.Evidence(suite="sums", result=release_pb2.EVIDENCE_RESULT_PASSED, passed=20, failed=1)
 FAILED = release_pb2.Evidence(suite="sums", result=release_pb2.EVIDENCE_RESULT_FAILED, passed=1, failed=20)

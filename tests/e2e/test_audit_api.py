@@ -19,6 +19,9 @@ from jigsmith.verify import read_entries, verify_log
 
 from tests.e2e.conftest import RuntimeStartError
 
+BACKENDS = ["bubblewrap"]
+"""What is tried here does not depend on what runs the functions."""
+
 POLICY = """
 default = "metadata"
 

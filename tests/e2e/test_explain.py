@@ -15,6 +15,9 @@ from jigsmith.explain import blame
 from jigsmith.tlog import NoteSigner
 from jigsmith.v1 import function_pb2, release_pb2
 
+BACKENDS = ["bubblewrap"]
+"""What is tried here does not depend on what runs the functions."""
+
 
 def client(runtime, role: str) -> AsyncClient:
     """Return a client of the principal with a role."""

@@ -23,18 +23,14 @@ from jigsmith_runtime.identity import token_digest
 
 from tests.e2e.identities import AUDIENCE, ISSUER, Authority, Issuer
 
+BACKENDS = ["bubblewrap"]
+"""What is tried here does not depend on what runs the functions."""
+
 SPIFFE = "spiffe://example.org/agent"
 
 
 @pytest.fixture
-def bubblewrap_only(backend: str) -> None:
-    """Skip for other backends: who calls does not depend on what runs the function."""
-    if backend != "bubblewrap":
-        pytest.skip("identity does not depend on the backend: tried with bubblewrap")
-
-
-@pytest.fixture
-def start(bubblewrap_only: None, new_runtime: Callable, tmp_path: Path) -> Callable:
+def start(new_runtime: Callable, tmp_path: Path) -> Callable:
     """Give a way to start a runtime with more entries in its principals file."""
 
     def started(*options: str, principals: str = "", directory: Path | None = None):
@@ -362,9 +358,7 @@ async def test_no_secret_reaches_logs_errors_entries_or_core_files(start: Callab
         (("--witness", "http://127.0.0.1:1"), "--witness-key"),
     ],
 )
-def test_options_that_make_no_sense_stop_the_start(
-    bubblewrap_only: None, tmp_path: Path, options: tuple, says: str
-) -> None:
+def test_options_that_make_no_sense_stop_the_start(backend: str, tmp_path: Path, options: tuple, says: str) -> None:
     """With a message that says what to do; never a weaker way in."""
     (tmp_path / "principals.toml").write_text("")
     command = [
@@ -382,7 +376,7 @@ def test_options_that_make_no_sense_stop_the_start(
     assert (done.returncode, says in done.stderr) == (EXIT_UNUSABLE, True), done.stderr
 
 
-def test_development_does_not_go_with_identity(bubblewrap_only: None, tmp_path: Path) -> None:
+def test_development_does_not_go_with_identity(backend: str, tmp_path: Path) -> None:
     """`--dev` believes everybody, so it must not look as if it did not."""
     command = [sys.executable, "-m", "jigsmith_runtime", "serve", "--data", str(tmp_path / "data"), "--dev"]
     for more in (("--tls-cert", "a", "--tls-key", "b"), ("--jwt-issuer", "i", "--jwt-audience", "a", "--jwks", "k")):

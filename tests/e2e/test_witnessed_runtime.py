@@ -12,6 +12,9 @@ from jigsmith_runtime.audit import AuditLog, load_or_create_signer
 
 from tests.witness.conftest import WitnessProcess
 
+BACKENDS = ["bubblewrap"]
+"""What is tried here does not depend on what runs the functions."""
+
 
 def verify(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `jigsmith audit verify log`."""

@@ -1,5 +1,5 @@
 """The runtime fixtures of the end-to-end tests, for these too."""
 
-from tests.e2e.conftest import backend, new_runtime
+from tests.e2e.conftest import backend, new_runtime, pytest_generate_tests
 
-__all__ = ["backend", "new_runtime"]
+__all__ = ["backend", "new_runtime", "pytest_generate_tests"]
