@@ -39,7 +39,7 @@ def event(origin: str, index: int, entry: Mapping[str, Any]) -> dict[str, Any]: 
     kind, principal = str(entry["kind"]), str(entry["principal"])
     activity = _ACTIVITIES.get(kind, _OTHER)
     failed = _failed(entry)
-    outcome = entry.get("outcome")
+    outcome, trace_id = entry.get("outcome"), entry.get("trace_id")
     return {
         "category_uid": _CATEGORY,
         "class_uid": _CLASS,
@@ -59,6 +59,7 @@ def event(origin: str, index: int, entry: Mapping[str, Any]) -> dict[str, Any]: 
             "sequence": index,
             "product": {"name": "Jigsmith", "vendor_name": "Jigsmith"},
             "log_name": origin,
+            **({"correlation_uid": trace_id} if isinstance(trace_id, str) else {}),
         },
         "unmapped": dict(entry),
     }

@@ -63,6 +63,8 @@ class Request:
     """When the caller stops waiting, in the loop's time."""
     request_id: str | None = None
     """What the caller calls this request, if it is to run at most once."""
+    trace_id: str | None = None
+    """The trace that the caller counts this request to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +212,13 @@ class Executor:
                 revision=None if resolution.revision is None else str(resolution.revision),
                 release=None if resolution.release is None else str(resolution.release),
                 request_id=request.request_id,
+                trace_id=request.trace_id,
                 arguments_commitment=begun.arguments.commitment,
                 payload_level=begun.level.value,
                 limits=limits.as_dict(),
                 backend=self._pool.backend.name,
+                image=self._pool.backend.image,
+                profile=version.definition.profile,
                 isolation=self._pool.isolation.value,
                 memory_scope=self._pool.memory_scope.value,
                 policy=version.definition.policy,

@@ -30,6 +30,7 @@ from jigsmith.v1 import (
     release_pb2,
     release_pb2_grpc,
 )
+from jigsmith_sandbox import environment
 from jigsmith_sandbox.backend import Backend
 from jigsmith_sandbox.backends import choose
 from jigsmith_sandbox.call_groups import MemoryScope
@@ -177,7 +178,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(log, entries, payloads, folder.witnessed), server)
     health = await _add_health_and_reflection(server)
 
-    await log.append(_started(entries, pool))
+    await log.append(_started(settings, entries, pool))
     await server.start()
     stack.push_async_callback(server.stop, _GRACE_S)
     stack.push_async_callback(health.enter_graceful_shutdown)
@@ -207,12 +208,14 @@ def _settle_memory() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
-def _started(entries: EntryWriter, pool: Pool) -> Entry:
+def _started(settings: Settings, entries: EntryWriter, pool: Pool) -> Entry:
     return entries.runtime_started(
         version=version("jigsmith"),
         backend=pool.backend.name,
+        image=pool.backend.image,
         isolation=pool.isolation.value,
         memory_scope=pool.memory_scope.value,
+        digests=environment.digests(settings.profiles),
     )
 
 

@@ -96,6 +96,10 @@ class Backend(Protocol):
         """The backend's name in configuration, logs and audit entries."""
 
     @property
+    def image(self) -> str | None:
+        """The content address of the image that sandboxes are made of, once `check` has found it; None without one."""
+
+    @property
     def shares_kernel(self) -> bool:
         """Whether processes in a sandbox are processes of this kernel, so that a socket's peer is one of them."""
 

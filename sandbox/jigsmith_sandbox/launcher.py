@@ -64,11 +64,11 @@ class Launcher:
         except (SandboxError, ValueError) as error:
             return {"error": str(error)}
 
-    async def _carry_out(self, order: dict[str, Any]) -> str | bool | list[str] | None:
+    async def _carry_out(self, order: dict[str, Any]) -> str | bool | list[str] | dict[str, str | None] | None:
         match order.get("op"):
             case "check":
                 await self._backend.check()
-                return self._backend.name
+                return {"name": self._backend.name, "image": self._backend.image}
             case "launch":
                 await self._backend.launch(self._spec(order))
                 return None

@@ -14,6 +14,7 @@ Check = Callable[[JsonValue], bool]
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class FieldError(ValueError):
@@ -38,6 +39,10 @@ def _time(value: JsonValue) -> bool:
 
 def _sha256(value: JsonValue) -> bool:
     return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+
+
+def _trace_id(value: JsonValue) -> bool:
+    return isinstance(value, str) and _TRACE_ID.fullmatch(value) is not None
 
 
 def _counts(value: JsonValue) -> bool:
@@ -148,7 +153,19 @@ KINDS: Final[Mapping[str, Mapping[str, Check]]] = MappingProxyType(
 )
 
 
-ADDED: Final[Mapping[str, Check]] = MappingProxyType({"isolation": _text, "memory_scope": _text})
+ADDED: Final[Mapping[str, Check]] = MappingProxyType(
+    {
+        "isolation": _text,
+        "memory_scope": _text,
+        "image": _or_null(_text),
+        "profile": _text,
+        "trace_id": _or_null(_trace_id),
+        "profiles_sha256": _sha256,
+        "limits_sha256": _sha256,
+        "seccomp_sha256": _sha256,
+        "policy_sha256": _sha256,
+    }
+)
 """Fields that older entries lack; checked where they are."""
 
 

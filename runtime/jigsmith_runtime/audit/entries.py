@@ -20,15 +20,26 @@ class EntryWriter:
         time = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         return {"kind": kind, "time": time, "node": self.node, "principal": principal, **fields}
 
-    def runtime_started(self, *, version: str, backend: str, isolation: str, memory_scope: str) -> Entry:
-        """Return the entry of a runtime that is ready to serve."""
+    def runtime_started(
+        self,
+        *,
+        version: str,
+        backend: str,
+        image: str | None,
+        isolation: str,
+        memory_scope: str,
+        digests: Mapping[str, str],
+    ) -> Entry:
+        """Return the entry of a runtime that is ready to serve; `digests` are those of what its sandboxes rest on."""
         return self._entry(
             "runtime.started",
             f"node:{self.node}",
             version=version,
             backend=backend,
+            image=image,
             isolation=isolation,
             memory_scope=memory_scope,
+            **digests,
         )
 
     def call_accepted(
@@ -41,10 +52,13 @@ class EntryWriter:
         revision: str | None,
         release: str | None,
         request_id: str | None,
+        trace_id: str | None,
         arguments_commitment: str,
         payload_level: str,
         limits: Mapping[str, int],
         backend: str,
+        image: str | None,
+        profile: str,
         isolation: str,
         memory_scope: str,
         policy: str,
@@ -59,10 +73,13 @@ class EntryWriter:
             revision=revision,
             release=release,
             request_id=request_id,
+            trace_id=trace_id,
             arguments_commitment=arguments_commitment,
             payload_level=payload_level,
             limits=dict(limits),
             backend=backend,
+            image=image,
+            profile=profile,
             isolation=isolation,
             memory_scope=memory_scope,
             policy=policy,

@@ -20,6 +20,7 @@ from jigsmith_runtime.registry.answers import RequestKey
 from jigsmith_runtime.repeats import Repeats
 from jigsmith_runtime.services import wire
 from jigsmith_runtime.services.deadline import deadline_of
+from jigsmith_runtime.services.tracing import trace_id_of
 from jigsmith_runtime.status import to_status
 
 BATCH_RUNNING_MAX: Final = 64
@@ -39,13 +40,13 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
 
     async def Invoke(self, request: invocation_pb2.InvokeRequest, context: Context) -> invocation_pb2.InvokeResponse:
         """Run one function."""
-        return await self.invoke_one(request, caller(), deadline_of(context))
+        return await self.invoke_one(request, caller(), deadline_of(context), trace_id_of(context))
 
     async def InvokeBatch(
         self, request_iterator: AsyncIterator[invocation_pb2.InvokeBatchRequest], context: Context
     ) -> AsyncIterator[invocation_pb2.InvokeBatchResponse]:
         """Run many functions over one stream, answered in the order of completion."""
-        batch = _Batch(self, caller(), deadline_of(context))
+        batch = _Batch(self, caller(), deadline_of(context), trace_id_of(context))
         reader = asyncio.create_task(batch.read(request_iterator))
         try:
             while (answer := await batch.answers.get()) is not None:
@@ -61,7 +62,11 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def invoke_one(
-        self, message: invocation_pb2.InvokeRequest, principal: Principal, deadline: float | None
+        self,
+        message: invocation_pb2.InvokeRequest,
+        principal: Principal,
+        deadline: float | None,
+        trace_id: str | None,
     ) -> invocation_pb2.InvokeResponse:
         """Run one function. Cancelling this stops the run. Raises RuntimeFault."""
         request = Request(
@@ -70,6 +75,7 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
             arguments_json=message.arguments_json or "{}",
             deadline=deadline,
             request_id=message.request_id or None,
+            trace_id=trace_id,
         )
         if message.validate_only:
             resolution = await self._executor.prepare(request)
@@ -101,10 +107,13 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
 class _Batch:
     """One stream: its requests are read as fast as they are worked on."""
 
-    def __init__(self, service: InvocationService, principal: Principal, deadline: float | None) -> None:
+    def __init__(
+        self, service: InvocationService, principal: Principal, deadline: float | None, trace_id: str | None
+    ) -> None:
         self._service = service
         self._principal = principal
         self._deadline = deadline
+        self._trace_id = trace_id
         self._slots = asyncio.Semaphore(BATCH_RUNNING_MAX)
         self._tags: set[str] = set()
         self.answers: asyncio.Queue[invocation_pb2.InvokeBatchResponse | None] = asyncio.Queue()
@@ -131,7 +140,9 @@ class _Batch:
             self._claim(request.tag)
             claimed = True
             self._service.quotas.request(self._principal)
-            answer.response.CopyFrom(await self._service.invoke_one(request.invoke, self._principal, self._deadline))
+            answer.response.CopyFrom(
+                await self._service.invoke_one(request.invoke, self._principal, self._deadline, self._trace_id)
+            )
         except Exception as error:  # noqa: BLE001 - the border: an error of one run is an answer, not the stream's end
             fault = as_fault(error, "InvokeBatch")
             self._service.refusals.count(self._principal.name, "InvocationService/InvokeBatch", fault)

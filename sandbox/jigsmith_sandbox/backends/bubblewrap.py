@@ -29,6 +29,7 @@ class BubblewrapBackend:
 
     name = "bubblewrap"
     shares_kernel = True
+    image: str | None = None
 
     def __init__(self) -> None:
         self._filter = seccomp.sandbox_filter(seccomp.load())

@@ -39,6 +39,7 @@ class DockerBackend:
         """`image` holds Python and the worker (deploy/images); `runtime` is an OCI runtime known to the engine."""
         self.name = "docker" if runtime is None else f"docker-{runtime}"
         self.shares_kernel = runtime in (None, "runc", "crun")
+        self.image: str | None = None
         self._image = image
         self._runtime = runtime
         self._profile = json.dumps(seccomp.docker_profile(seccomp.load()))
@@ -56,7 +57,7 @@ class DockerBackend:
             try:
                 _probe(os.environ.get("DOCKER_HOST") or _SOCKET_DEFAULT)
                 self._engine().ping()
-                self._engine().images.get(self._image)
+                self.image = str(self._engine().images.get(self._image).id)
                 known = self._engine().info().get("Runtimes", {})
                 if self._runtime is not None and self._runtime not in known:
                     raise BackendMissingError(

@@ -18,11 +18,17 @@ class LaunchedBackend:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
         self._name = "launcher"
+        self._image: str | None = None
 
     @property
     def name(self) -> str:
         """The name of the launcher's backend, once `check` has asked for it."""
         return self._name
+
+    @property
+    def image(self) -> str | None:
+        """The image of the launcher's backend, once `check` has asked for it."""
+        return self._image
 
     @property
     def shares_kernel(self) -> bool:
@@ -31,7 +37,8 @@ class LaunchedBackend:
 
     async def check(self) -> None:
         """Return if the launcher answers and can work. Raises BackendMissingError saying what to do."""
-        self._name = str(await self._order("check"))
+        found = await self._order("check")
+        self._name, self._image = str(found["name"]), found["image"]
 
     async def launch(self, spec: SandboxSpec) -> None:
         """Start a sandbox. Raises SandboxUnavailableError. Limits and socket root are the launcher's own."""

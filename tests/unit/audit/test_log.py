@@ -37,9 +37,7 @@ class Log:
     async def fill(self, calls: int) -> None:
         """Start a runtime's story and add calls; entries 0, then pairs."""
         log = await self.open()
-        await log.append(
-            self.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", memory_scope="call")
-        )
+        await log.append(self.started())
         for number in range(calls):
             await self.call(log, number)
         await log.close()
@@ -60,6 +58,12 @@ class Log:
             )
         )
 
+    def started(self):
+        """Return the entry of a runtime that is ready."""
+        return self.entries.runtime_started(
+            version="1", backend="bubblewrap", image=None, isolation="namespaces", memory_scope="call", digests={}
+        )
+
     def accepted(self, number: int):
         """Return the entry of a call's begin."""
         return self.entries.call_accepted(
@@ -70,10 +74,13 @@ class Log:
             revision=None,
             release=None,
             request_id=None,
+            trace_id=None,
             arguments_commitment="0" * 64,
             payload_level="metadata",
             limits={"wall_ms": 1},
             backend="bubblewrap",
+            image=None,
+            profile="python",
             isolation="namespaces",
             memory_scope="call",
             policy="restricted",
@@ -234,9 +241,7 @@ async def test_leaf_hashes_lost_in_a_crash_are_made_again(log: Log) -> None:
 async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
     """So that the next start can end them."""
     opened = await log.open()
-    await opened.append(
-        log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", memory_scope="call")
-    )
+    await opened.append(log.started())
     await log.call(opened, 1)
     receipt = await opened.append(log.accepted(2))
     await opened.close()
@@ -244,9 +249,7 @@ async def test_calls_that_a_crash_left_open_are_found(log: Log) -> None:
     opened = await log.open()
     (left,) = opened.interrupted_calls()
     assert (left.index, left.invocation, left.principal) == (receipt.index, f"invocations/{2:032x}", PRINCIPAL)
-    await opened.append(
-        log.entries.runtime_started(version="1", backend="bubblewrap", isolation="namespaces", memory_scope="call")
-    )
+    await opened.append(log.started())
     await opened.close()
     report = log.verify()
     assert report.first_bad is not None

@@ -1,0 +1,18 @@
+"""Which trace an RPC belongs to, by what its caller sent along (W3C Trace Context, `traceparent`)."""
+
+import re
+from typing import Final
+
+from jigsmith_runtime.interceptors.around import Context
+
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+"""Version, trace id, parent id, flags; later versions may add fields. Version ff and ids of zeros are invalid."""
+
+
+def trace_id_of(context: Context) -> str | None:
+    """Return the trace id, 32 hexadecimal digits, or None if the caller sent none that is valid."""
+    for key, value in context.invocation_metadata() or ():
+        if key == "traceparent":
+            found = _TRACEPARENT.fullmatch(value) if isinstance(value, str) else None
+            return None if found is None else found[1]
+    return None

@@ -1,0 +1,28 @@
+"""What a sandbox's behaviour rests on beside the code that runs in it, as digests: profiles, limits, system calls, policy."""
+
+import hashlib
+from pathlib import Path
+
+import jigsmith_worker.policy
+
+from jigsmith_sandbox.limits import data_directory
+
+
+def digests(profiles: Path | None = None) -> dict[str, str]:
+    """Return sha256, hexadecimal, of the profiles, limits and system calls that operators set, and of the policy gate.
+
+    `profiles` is the operator's own file, if there is one. Raises OSError.
+    """
+    data = data_directory()
+    policy = Path(jigsmith_worker.policy.__file__).parent
+    gate = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sorted(policy.glob("*.py")))
+    return {
+        "profiles_sha256": _digest((profiles or data / "profiles.toml").read_bytes()),
+        "limits_sha256": _digest((data / "limits.toml").read_bytes()),
+        "seccomp_sha256": _digest((data / "seccomp.toml").read_bytes()),
+        "policy_sha256": _digest(gate),
+    }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
