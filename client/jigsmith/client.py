@@ -204,11 +204,20 @@ class Client:
         *,
         parent: str = "",
         message: str = "",
+        request_id: str = "",
         validate_only: bool = False,
     ) -> function_set_pb2.Revision:
-        """Add an immutable revision to a set; `parent` is the revision it was made from."""
+        """Add an immutable revision to a set; `parent` is the revision it was made from.
+
+        With a `request_id`, asking again gives the same revision.
+        """
         request = requests.create_revision(
-            function_set, versions, parent=parent, message=message, validate_only=validate_only
+            function_set,
+            versions,
+            parent=parent,
+            message=message,
+            request_id=request_id,
+            validate_only=validate_only,
         )
         return self._ask(self._sets.CreateRevision, request)
 

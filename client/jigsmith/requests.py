@@ -174,13 +174,14 @@ def create_revision(
     *,
     parent: str,
     message: str,
+    request_id: str,
     validate_only: bool,
 ) -> function_set_pb2.CreateRevisionRequest:
     """Return the request that adds a revision to a set."""
     names = [one if isinstance(one, str) else one.name for one in versions]
     revision = function_set_pb2.Revision(parent_revision=parent, function_versions=names, message=message)
     return function_set_pb2.CreateRevisionRequest(
-        parent=set_name(function_set), revision=revision, validate_only=validate_only
+        parent=set_name(function_set), revision=revision, request_id=request_id, validate_only=validate_only
     )
 
 

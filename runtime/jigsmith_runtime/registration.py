@@ -166,6 +166,7 @@ class Registration:
             digest=value.digest,
             parent_revision=None if parent is None else str(parent),
             function_versions=[str(version) for version in value.versions],
+            message=message,
         )
         return Decision(value, str(value.name), entry, sets.revision_insertions(value))
 

@@ -159,6 +159,7 @@ ADDED: Final[Mapping[str, Check]] = MappingProxyType(
         "memory_scope": _text,
         "image": _or_null(_text),
         "profile": _text,
+        "message": _any_text,
         "trace_id": _or_null(_trace_id),
         "profiles_sha256": _sha256,
         "limits_sha256": _sha256,

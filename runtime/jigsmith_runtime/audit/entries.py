@@ -138,7 +138,14 @@ class EntryWriter:
         )
 
     def revision_created(
-        self, principal: str, *, revision: str, digest: str, parent_revision: str | None, function_versions: list[str]
+        self,
+        principal: str,
+        *,
+        revision: str,
+        digest: str,
+        parent_revision: str | None,
+        function_versions: list[str],
+        message: str,
     ) -> Entry:
         """Return the entry of a new revision."""
         return self._entry(
@@ -148,6 +155,7 @@ class EntryWriter:
             digest=digest,
             parent_revision=parent_revision,
             function_versions=list(function_versions),
+            message=message,
         )
 
     def release(
