@@ -22,8 +22,8 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._user: list[str] = []
         if Path("/proc/self").stat().st_uid == 0:
-            # The server refuses to be root. In a user namespace it is somebody else, and still reaches every folder.
-            self._user = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
+            # The server refuses to be root. In a user namespace it is `nobody`, and still reaches every folder.
+            self._user = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"]
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "--no-sync")
 
     @property
