@@ -22,7 +22,7 @@ from jigsmith.errors import (
     UnavailableError,
 )
 from jigsmith.requests import Invocation, Receipt, Usage
-from jigsmith.tools import AsyncTools, Tools
+from jigsmith.tools import AsyncTools, Called, Tools
 
 __all__ = [
     "DEFAULT_ADDRESS",
@@ -30,6 +30,7 @@ __all__ = [
     "ArgumentsInvalidError",
     "AsyncClient",
     "AsyncTools",
+    "Called",
     "Client",
     "FunctionError",
     "Invocation",

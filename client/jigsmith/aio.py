@@ -135,17 +135,24 @@ class AsyncClient:
         parameters: str | Mapping[str, Any],
         returns: str | Mapping[str, Any] | None = None,
         limits: function_pb2.Limits | None = None,
+        packages: Iterable[str] = (),
+        profile: str = "",
         policy: requests.Policy = "restricted",
         provenance: function_pb2.Provenance | None = None,
         validate_only: bool = False,
     ) -> function_pb2.FunctionVersion:
-        """Register a function by its source text. The same content gives the same version."""
+        """Register a function by its source text. The same content gives the same version.
+
+        `packages` are those it imports beyond the standard library; `profile` is the kind of sandbox that has them.
+        """
         version = requests.version(
             description=description,
             parameters=parameters,
             source=source,
             returns=returns,
             limits=limits,
+            packages=packages,
+            profile=profile,
             policy=policy,
             provenance=provenance,
         )

@@ -110,6 +110,8 @@ def version(
     returns: str | Mapping[str, Any] | None = None,
     entry_point: str = "",
     limits: function_pb2.Limits | None = None,
+    packages: Iterable[str] = (),
+    profile: str = "",
     policy: Policy = "restricted",
     provenance: function_pb2.Provenance | None = None,
 ) -> function_pb2.FunctionVersion:
@@ -121,6 +123,8 @@ def version(
         source=source,
         entry_point=entry_point,
         limits=limits,
+        packages=packages,
+        profile=profile,
         policy=policy_value(policy),
         provenance=provenance,
     )

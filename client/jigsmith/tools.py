@@ -6,6 +6,7 @@ be reached or refuses the caller is not the model's business: it raises.
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jigsmith.errors import ArgumentsInvalidError, FunctionError, JigsmithError
@@ -21,6 +22,19 @@ _ADVICE: Final[Mapping[str, str]] = {
     "TIME_LIMIT": "call with smaller input, or do without this function",
     "MEMORY_LIMIT": "call with smaller input, or do without this function",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What became of a tool call."""
+
+    text: str
+    """The result as JSON text, or a JSON object `error` that a model can act on."""
+    failed: bool = False
+    invocation: str = ""
+    """The run's resource name; empty if nothing ran."""
+    log_index: int | None = None
+    """Where the audit log says how the run ended."""
 
 
 class _Set:
@@ -63,6 +77,21 @@ def _error_text(reason: str, message: str, advice: str, **more: str) -> str:
     return json.dumps({"error": {"reason": reason, "message": message, "what_to_do": advice, **more}})
 
 
+def _called(run: Invocation) -> Called:
+    return Called(run.result_json, invocation=run.name, log_index=run.receipt.index)
+
+
+def _failed(error: JigsmithError) -> Called:
+    """Return a failure as what became of the call. Raises it again if it is not for the model."""
+    index = error.metadata.get("log_index", "")
+    return Called(
+        _answer_of(error),
+        failed=True,
+        invocation=error.metadata.get("invocation", ""),
+        log_index=int(index) if index.isdecimal() else None,
+    )
+
+
 def _answer_of(error: JigsmithError) -> str:
     """Return a failure as an answer. Raises it again if it is not for the model."""
     if isinstance(error, ArgumentsInvalidError):
@@ -87,12 +116,16 @@ class Tools(_Set):
 
     def call(self, name: str, arguments_json: str) -> str:
         """Return the result of a tool call as JSON text, or a JSON object `error` that a model can act on."""
+        return self.called(name, arguments_json).text
+
+    def called(self, name: str, arguments_json: str) -> Called:
+        """Return what became of a tool call, with the run that it led to."""
         if unknown := self._unknown(name):
-            return unknown
+            return Called(unknown, failed=True)
         try:
-            return self._invoke(self._target(name), arguments_json).result_json
+            return _called(self._invoke(self._target(name), arguments_json))
         except JigsmithError as error:
-            return _answer_of(error)
+            return _failed(error)
 
     def run(
         self, tool_calls: Iterable[Any]
@@ -115,12 +148,16 @@ class AsyncTools(_Set):
 
     async def call(self, name: str, arguments_json: str) -> str:
         """Return the result of a tool call as JSON text, or a JSON object `error` that a model can act on."""
+        return (await self.called(name, arguments_json)).text
+
+    async def called(self, name: str, arguments_json: str) -> Called:
+        """Return what became of a tool call, with the run that it led to."""
         if unknown := self._unknown(name):
-            return unknown
+            return Called(unknown, failed=True)
         try:
-            return (await self._invoke(self._target(name), arguments_json)).result_json
+            return _called(await self._invoke(self._target(name), arguments_json))
         except JigsmithError as error:
-            return _answer_of(error)
+            return _failed(error)
 
     async def run(self, tool_calls: Iterable[Any]) -> list[ToolMessage]:  # Any: objects of the openai package
         """Return the tool messages that answer a model's tool calls, one after the other."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from jigsmith import AsyncClient, Client
-from jigsmith_optimizer.agents.tool_calling import Conversation, solve
-from jigsmith_optimizer.llm import Model
+from jigsmith_optimizer.agents import Conversation, ToolCallingAgent
+from jigsmith_optimizer.llm import Access, Endpoint
 
 CHANNEL: Final = "functionSets/tables/channels/production"
 QUESTION: Final = """Visitors of a museum by city:
@@ -25,9 +25,9 @@ def ask(address: str, token: str, model: str, base_url: str | None) -> Conversat
     """Let the agent answer one question that no dataset holds."""
 
     async def run() -> Conversation:
-        key = "none" if base_url else None
-        async with AsyncClient(address, token=token) as client, Model(model, base_url=base_url, api_key=key) as llm:
-            return await solve(QUESTION, llm, await client.tools(CHANNEL), seed=0)
+        access = Access(base_url, "none" if base_url else None)
+        async with AsyncClient(address, token=token) as client, Endpoint(model, access) as endpoint:
+            return await ToolCallingAgent().solve(QUESTION, endpoint, await client.tools(CHANNEL), seed=0)
 
     return asyncio.run(run())
 

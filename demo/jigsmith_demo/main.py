@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jigsmith import Client, JigsmithError
-from jigsmith_optimizer.datasets.word_problems import write_splits
+from jigsmith_optimizer.tasks.word_problems import write_splits
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -24,6 +24,8 @@ from jigsmith_demo.tampering import edit_one_byte
 DIRECTORY: Final = Path("build") / "demo"
 SEED: Final = 7
 PATIENCE: Final = 3
+VALIDATION_TASKS: Final = 120
+"""Enough to show that three kinds of questions more in a hundred are no luck."""
 
 _console = Console(highlight=False)
 
@@ -65,7 +67,7 @@ def _run(model: str, base_url: str | None) -> dict[str, Any]:  # Any: JSON
     with Runtime(DIRECTORY) as runtime:
         _say(f"jigsmith-runtime serves at {runtime.address}; functions run in {runtime.backend} sandboxes")
         _step(2, "Learn a function set from nothing, in another process, over RPC only")
-        splits = write_splits(DIRECTORY, seed=SEED)
+        splits = write_splits(DIRECTORY, seed=SEED, validation=VALIDATION_TASKS)
         training = processes.train(
             runtime, splits, DIRECTORY / "training", model=model, base_url=base_url, patience=PATIENCE
         )
@@ -103,17 +105,17 @@ def _call(runtime: Runtime, model: str, base_url: str | None) -> tuple[list[Show
     token = runtime.token("service:frontend")
     conversation = frontend.ask(runtime.address, token, model, base_url)
     for step in conversation.steps:
-        _say(f"the agent calls {step['function']}({step['arguments']}) → {step['result']}")
+        _say(f"the agent calls {step.function}({step.arguments}) → {step.result}")
     _say(f"the agent says: {conversation.final_text.splitlines()[-1]}")
     shown: list[Shown] = []
     p50_ms = 0.0
     if conversation.steps:  # a model may have answered without any function
         call = conversation.steps[-1]
         with Client(runtime.address, token=token) as client:
-            got = client.tools(frontend.CHANNEL).call(call["function"], '{"wrong": "argument"}')
+            got = client.tools(frontend.CHANNEL).call(call.function, '{"wrong": "argument"}')
             shown.append(Shown("a wrong argument, through the agent's tools", got))
             with _bar("calls", frontend.CALLS) as done:
-                p50_ms = frontend.p50_ms(client, call["function"], call["arguments"], done)
+                p50_ms = frontend.p50_ms(client, call.function, call.arguments, done)
         _say(f"{frontend.CALLS} calls, one after the other: {p50_ms:.1f} ms each at the median")
     with Client(runtime.address, token=runtime.token("service:optimizer")) as client:
         shown += hazards.show(client)

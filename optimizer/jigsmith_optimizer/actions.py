@@ -11,6 +11,9 @@ ActionKind = Literal["add_function", "revise_function", "remove_function", "term
 _SOURCE_CHARS_MAX: Final = 65_536
 _EXAMPLES_MAX: Final = 8
 
+PACKAGES: Final = ("numpy", "pandas", "sympy")
+"""What functions may import beyond the standard library: the runtime's profile `scientific` has them."""
+
 
 class ActionInvalidError(Exception):
     """A model's tool call is no action; the message is for the model."""
@@ -35,6 +38,8 @@ class Action:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     reason: str = ""
+    packages: tuple[str, ...] = ()
+    """What the source imports beyond the standard library."""
     examples: tuple[Example, ...] = ()
 
 
@@ -43,6 +48,11 @@ _FUNCTION_PROPERTIES: Final = {
     "description": {"type": "string", "description": "what it does, for the agent that will call it"},
     "parameters": {"type": "object", "description": "JSON Schema of the arguments; type object"},
     "source": {"type": "string", "description": "Python source that defines the function"},
+    "packages": {
+        "type": "array",
+        "items": {"type": "string", "enum": list(PACKAGES)},
+        "description": "what the source imports beyond the standard library",
+    },
     "reason": {"type": "string", "description": "which failures this mends, and how"},
     "examples": {
         "type": "array",
@@ -108,6 +118,9 @@ def _function(kind: ActionKind, given: Mapping[str, Any], reason: str) -> Action
         raise ActionInvalidError("`source` must be Python source of at most 64 KiB")
     if not isinstance(parameters, dict) or parameters.get("type") != "object":
         raise ActionInvalidError('`parameters` must be a JSON Schema with "type": "object"')
+    packages = given.get("packages") or []
+    if not isinstance(packages, list) or not set(map(str, packages)) <= set(PACKAGES):
+        raise ActionInvalidError(f"`packages` must be a list out of: {', '.join(PACKAGES)}")
     return Action(
         kind,
         name,
@@ -115,6 +128,7 @@ def _function(kind: ActionKind, given: Mapping[str, Any], reason: str) -> Action
         parameters,
         source,
         reason,
+        tuple(sorted(map(str, packages))),
         _examples(given.get("examples")),
     )
 

@@ -1,21 +1,29 @@
-"""Says how training goes: bars on a terminal, a line per event on a pipe."""
+"""Says how training goes: bars on a terminal, a line per event where there is none."""
 
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from jigsmith_optimizer.loop import Epoch
+from jigsmith_optimizer.budget import Budget
+from jigsmith_optimizer.training import Epoch
 
 
 class ProgressObserver:
     """A context manager, so that the bars are taken down again."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    def __init__(self, console: Console, budget: Budget) -> None:
+        self._console, self._budget = console, budget
+        columns = (
+            TextColumn("{task.description:<30}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[spent]}"),
+        )
         self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
     def __enter__(self) -> Self:
@@ -30,23 +38,39 @@ class ProgressObserver:
         self._progress.stop()
 
     def evaluating(self, what: str, total: int) -> Callable[[], None]:
-        """Show a bar for a split's rollouts."""
+        """Show a bar for rollouts."""
         for task in self._progress.task_ids:
             self._progress.remove_task(task)
-        bar = self._progress.add_task(what, total=total)
-        return lambda: self._progress.advance(bar)
+        bar = self._progress.add_task(what, total=total, spent=spent_line(self._budget))
+
+        def done() -> None:
+            self._progress.update(bar, advance=1, spent=spent_line(self._budget))
+
+        return done
 
     def proposing(self, number: int) -> None:
-        """Stay silent: a proposal takes one or two requests."""
+        """Show that the optimizer's model is asked."""
+        self.evaluating(f"epoch {number}, proposal", 1)
 
     def measured(self, epoch: Epoch) -> None:
         """Print an epoch's line."""
+        losses = "  ".join(
+            f"{name} loss {loss:.3f}"
+            for name, loss in (("train", epoch.train_loss), ("validation", epoch.validation_loss))
+            if loss is not None
+        )
         taken = ", ".join(f"{one.kind.removesuffix('_function')} {one.name}".strip() for one in epoch.actions)
         repaired = f" ({epoch.repairs} sent back to be mended)" if epoch.repairs else ""
-        self._console.print(
-            f"epoch {epoch.number:>2}  train loss {epoch.train_loss:.3f}  validation loss {epoch.validation_loss:.3f}  "
-            f"{epoch.verdict.replace('_', ' '):<12} {taken}{repaired}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        self._say(f"epoch {epoch.number:>2}  {epoch.verdict.replace('_', ' '):<12} {losses}  {taken}{repaired}")
+        if epoch.number > 1:
+            self._say(f"          {epoch.why}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def spent_line(budget: Budget) -> str:
+    """Return what was spent so far, in a few words."""
+    spent = budget.spent
+    money = f", {spent.money:.2f}" if spent.money else ""
+    return f"{spent.requests} requests, {spent.tokens:,} tokens{money}"

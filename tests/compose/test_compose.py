@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from jigsmith_optimizer.datasets.word_problems import write_splits
+from jigsmith_optimizer.tasks.word_problems import write_splits
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ("sandbox", "runtime", "optimizer", "egress")

@@ -60,13 +60,14 @@ def test_the_report_is_a_page_that_a_browser_draws(demo: tuple[Path, str], tmp_p
     """In headless Chromium: the curve has its points, and nothing is loaded from anywhere."""
     page = demo[0] / "report.html"
     text = page.read_text()
-    assert not re.search(r"(src|href)=|<script|@import|url\(", text)
+    assert not re.search(r'src=|href="(?!#)|<script|@import|url\(', text)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium on this machine")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
     flags += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
     done = subprocess.run([chromium, *flags, page.as_uri()], capture_output=True, text=True, check=True, timeout=90)
-    epochs = len(json.loads((demo[0] / "training" / "summary.json").read_text())["epochs"])
-    assert done.stdout.count("<circle") == 2 * epochs
+    epochs = json.loads((demo[0] / "training" / "summary.json").read_text())["epochs"]
+    measured = sum(one[f"{split}_loss"] is not None for one in epochs for split in ("train", "validation"))
+    assert done.stdout.count("<circle") == measured >= 8
     assert "rolled back" in done.stdout

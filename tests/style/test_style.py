@@ -29,7 +29,7 @@ DOORS = {
     ],
     "jwt": ["runtime/jigsmith_runtime/identity/jwt_tokens.py"],
     "docker": ["sandbox/jigsmith_sandbox/backends/docker.py"],
-    "openai": ["optimizer/jigsmith_optimizer/llm.py"],
+    "openai": ["optimizer/jigsmith_optimizer/llm/"],
     "sqlalchemy": ["runtime/jigsmith_runtime/registry/"],
     "alembic": ["runtime/jigsmith_runtime/registry/"],
     "securesystemslib": ["client/jigsmith/attestation.py"],

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from jigsmith_optimizer.datasets.jsonl import Task
+from jigsmith_optimizer.tasks.task import Task
 
 _CITIES: Final = ("Aarhus", "Bergen", "Cork", "Delft", "Evora", "Ghent", "Lucerne", "Porto", "Turku", "Vilnius")
 _GOODS: Final = ("apples", "bolts", "candles", "doors", "erasers", "flutes", "gloves", "hinges", "inkpots", "jars")
@@ -101,7 +101,7 @@ def generate(random_: random.Random, count: int, prefix: str, seen: set[str]) ->
         if question not in seen:
             seen.add(question)
             text = f"{round(answer, _DECIMALS):g}" if answer == int(answer) else f"{answer:.{_DECIMALS}f}"
-            tasks.append(Task(f"{prefix}-{kind}-{len(tasks) + 1}", question, text, "number", 1e-3))
+            tasks.append(Task(f"{prefix}-{kind}-{len(tasks) + 1}", question, text, "number", {"tolerance": 1e-3}, kind))
     return tasks
 
 
@@ -113,16 +113,7 @@ def write_splits(
     paths = {}
     for name, count in (("train", train), ("validation", validation), ("test", test)):
         tasks = generate(random.Random(f"{seed} {name}"), count, name, seen)  # noqa: S311 - tasks, not secrets
-        rows = [
-            {
-                "id": task.id,
-                "question": task.question,
-                "answer": task.answer,
-                "grader": task.grader,
-                "tolerance": task.tolerance,
-            }
-            for task in tasks
-        ]
+        rows = [task.as_json() for task in tasks]
         paths[name] = directory / f"{name}.jsonl"
         paths[name].write_text("".join(json.dumps(row) + "\n" for row in rows))
     return paths

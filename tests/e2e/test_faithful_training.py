@@ -1,123 +1,32 @@
-"""The training loop against a real runtime and a real HTTP endpoint: what faults of earlier implementations must not recur."""
+"""The paper's training against a real runtime and real HTTP: what faults of earlier implementations must not recur."""
 
+import contextlib
 import json
-import re
-import uuid
-from collections.abc import Callable
 
 import pytest
 from jigsmith import AsyncClient
-from jigsmith_optimizer.datasets import Task
-from jigsmith_optimizer.llm import Model, ModelError
-from jigsmith_optimizer.loop import Settings, Splits, Trainer, Training
-from jigsmith_optimizer.weights import FunctionStore, Weights
+from jigsmith_optimizer.llm import Access, ModelError
+from jigsmith_optimizer.llm import Endpoint as ModelEndpoint
+from jigsmith_optimizer.tasks import SealedTasks, Splits, Task
 
-from tests.e2e.endpoint import Endpoint, Reply
+from tests.e2e.endpoint import Endpoint
+from tests.e2e.training import STOP, THRICE, TWICE, Run, function, names, remove, splits
 
-TASKS = [
-    Task(f"{name}-{n}", f"Use {name} on {n}.", str(n * factor))
-    for n in (3, 5)
-    for name, factor in (("twice", 2), ("thrice", 3))
-]
-
-
-class Silent:
-    """Hears and says nothing."""
-
-    def evaluating(self, what: str, total: int) -> Callable[[], None]:
-        """Count nothing."""
-        return lambda: None
-
-    def proposing(self, number: int) -> None:
-        """Say nothing."""
-
-    def measured(self, epoch) -> None:
-        """Say nothing."""
-
-
-def function(name: str, expression: str, kind: str = "add_function", **more) -> tuple[str, dict]:
-    """Return an action with a function of n."""
-    return kind, {
-        "name": name,
-        "description": name,
-        "parameters": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
-        "source": f"def {name}(n):\n    return {expression}\n",
-        "reason": "a test",
-    } | more
-
-
-def remove(name: str) -> tuple[str, dict]:
-    """Return an action that removes a function."""
-    return "remove_function", {"name": name, "reason": "a test"}
-
-
-STOP = ("terminate", {"reason": "enough"})
-
-
-def agent(messages: list[dict], offered: set[str]) -> Reply:
-    """Call the function that the task names, if there is one."""
-    name, n = re.search(r"Use (\w+) on (\d+)", messages[1]["content"]).groups()
-    if messages[-1]["role"] == "tool":
-        return f"ANSWER: {messages[-1]['content']}"
-    return [(name, {"n": int(n)})] if name in offered else "ANSWER: 0"
-
-
-class Run:
-    """A training with scripted proposals."""
-
-    def __init__(self, runtime) -> None:
-        self._runtime = runtime
-        self.set = f"set-{uuid.uuid4().hex[:8]}"
-        self.requests: list[dict] = []
-
-    async def train(self, *steps: list[list[tuple[str, dict]]], patience: int = 10, tasks=TASKS) -> Training:
-        """Train; each step is the model's answers in turn, each a list of tool calls; then it stops."""
-
-        def reply(messages: list[dict], offered: set[str]) -> Reply:
-            if "terminate" not in offered:
-                return agent(messages, offered)
-            epoch = int(re.search(r'"epoch": (\d+)', messages[1]["content"])[1])
-            answers = steps[epoch - 2]
-            given = sum(one["role"] == "assistant" for one in messages)
-            return answers[given] if given < len(answers) else [STOP]
-
-        settings = Settings("run-test", epochs=len(steps) + 1, patience=patience, owner="user:olga")
-        token = self._runtime.token("optimizer")
-        with Endpoint(reply) as endpoint:
-            async with (
-                AsyncClient(self._runtime.address, token=token) as client,
-                Model("m", base_url=endpoint.base_url, api_key="x") as model,
-            ):
-                store = FunctionStore(client, self.set)
-                trainer = Trainer(model, store, Splits(tasks, tasks, tasks), settings, Silent())
-                training = await trainer.train(await store.open(None))
-        self.requests = [
-            one for one in endpoint.requests if any(t["function"]["name"] == "terminate" for t in one.get("tools", []))
-        ]
-        return training
+BACKENDS = ["bubblewrap"]
 
 
 @pytest.fixture
-def run(runtime) -> Run:
+def run(runtime, tmp_path) -> Run:
     """Give a training in a set of its own."""
-    return Run(runtime)
-
-
-def names(weights: Weights | None) -> list[str]:
-    """Return the functions' names."""
-    assert weights is not None
-    return sorted(weights.versions)
-
-
-TWICE, THRICE = function("twice", "n * 2"), function("thrice", "n * 3")
+    return Run(runtime, tmp_path)
 
 
 async def test_each_function_runs_its_own_code(run: Run) -> None:
     """Not that of the one registered last."""
     training = await run.train([[TWICE], [THRICE]])
     assert training.epochs[1].train_loss == 0
-    assert training.test_loss_before == 1
-    assert training.test_loss_after == 0
+    assert run.summary["test_loss_before"] == 1
+    assert run.summary["test_loss_after"] == 0
 
 
 async def test_a_removed_function_is_gone_for_the_agent(run: Run) -> None:
@@ -225,8 +134,9 @@ async def test_a_raising_function_is_an_answer_that_the_agent_and_the_optimizer_
 
 async def test_prompts_are_bounded(run: Run) -> None:
     """However many tasks there are and however long they get."""
-    tasks = [Task(str(n), f"Use twice on {n}. " + "x" * 20_000, str(2 * n)) for n in range(100)]
-    await run.train([[STOP]], tasks=tasks)
+    long = [Task(str(n), f"Use twice on {n}. " + "x" * 20_000, str(2 * n)) for n in range(100)]
+    on = Splits(long, splits().validation, SealedTasks([Task("t", "Use twice on 999.", "1998")]))
+    await run.train([[STOP]], on=on)
     assert len(json.dumps(run.requests[0])) < 150_000
 
 
@@ -234,7 +144,7 @@ async def test_every_version_says_where_it_comes_from(run: Run, runtime) -> None
     """Run, its owner, epoch, action, reason, model, and the digests of prompt and answer."""
     training = await run.train([[TWICE]])
     async with AsyncClient(runtime.address, token=runtime.token("optimizer")) as client:
-        version = await client.get_function_version(training.best.versions["twice"].name)
+        version = await client.get_function_version(training.best.functions["twice"].version)
     made = version.provenance
     assert (made.run, made.epoch, made.action, made.reason, made.model) == (
         "run-test",
@@ -251,11 +161,17 @@ async def test_every_version_says_where_it_comes_from(run: Run, runtime) -> None
 
 async def test_a_model_that_fails_for_a_while_is_asked_again_and_each_attempt_is_counted() -> None:
     """Two faults of the server, then an answer; a refusal is told at once."""
+    attempts = []
     with Endpoint(lambda *_: "ANSWER: 1") as endpoint:
         endpoint.failures = [500, 429]
-        async with Model("m", base_url=endpoint.base_url, api_key="x") as model:
-            assert (await model.ask([{"role": "user", "content": "?"}], [], 0)).text == "ANSWER: 1"
-            assert model.use.attempts == 3
+        async with ModelEndpoint("m", Access(endpoint.base_url, "x")) as model:
+
+            def attempt():
+                attempts.append(1)
+                return contextlib.nullcontext()
+
+            assert (await model.ask([{"role": "user", "content": "?"}], [], 0, attempt)).text == "ANSWER: 1"
+            assert len(attempts) == 3
             endpoint.failures = [401]
             with pytest.raises(ModelError, match="refused"):
                 await model.ask([{"role": "user", "content": "?"}], [], 0)
