@@ -67,7 +67,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     subprocess.run([ROOT / "deploy/compose/prepare", keys, "model"], check=True, capture_output=True)
     for folder in (tasks, run):
         folder.mkdir()
-    write_splits(tasks, seed=1, train=8, validation=8, test=8)
+    write_splits(tasks, seed=1, train=8, validation=80, test=8)
     environment = os.environ | {
         "JIGSMITH_SECRETS": str(keys),
         "JIGSMITH_TASKS": str(tasks),
