@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jigsmith import Client, JigsmithError
 from jigsmith_optimizer.tasks.word_problems import write_splits
+from jigsmith_scripted import ScriptedServer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -18,7 +19,7 @@ from rich.table import Table
 from jigsmith_demo import frontend, hazards, outcome, processes
 from jigsmith_demo.hazards import Shown
 from jigsmith_demo.processes import DemoError, Runtime
-from jigsmith_demo.scripted_model import MODEL, ScriptedModel
+from jigsmith_demo.scripted_model import MODEL, StandIn
 from jigsmith_demo.tampering import edit_one_byte
 
 DIRECTORY: Final = Path("build") / "demo"
@@ -58,7 +59,7 @@ def _endpoint() -> Iterator[tuple[str, str | None]]:
     _console.print(
         "The model here is a scripted stand-in: it shows how the loop works, not how good any model is.", style="yellow"
     )
-    with ScriptedModel() as stand_in:
+    with ScriptedServer(StandIn()) as stand_in:
         yield MODEL, stand_in.base_url
 
 

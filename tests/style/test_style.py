@@ -17,6 +17,7 @@ PACKAGES = [
         "optimizer/jigsmith_optimizer",
         "witness/jigsmith_witness",
         "demo/jigsmith_demo",
+        "demo/jigsmith_scripted",
     )
 ]
 MODULES = [path for package in PACKAGES for path in package.rglob("*.py") if "v1" not in path.parts]
@@ -24,6 +25,7 @@ MODULES = [path for package in PACKAGES for path in package.rglob("*.py") if "v1
 DOORS = {
     "aiohttp": [
         "witness/jigsmith_witness/server.py",
+        "demo/jigsmith_scripted/server.py",
         "runtime/jigsmith_runtime/audit/cosigning.py",
         "runtime/jigsmith_runtime/identity/jwks.py",
     ],
