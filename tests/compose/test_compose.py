@@ -137,4 +137,4 @@ print(connects("runtime", 7433), connects("runtime", 22), connects("model", 8080
 def test_the_optimizer_reaches_the_runtime_and_its_model_and_nothing_else(deployment: Deployment) -> None:
     """Directly the RPC port only; by the proxy the model's host only (501: the stand-in answers POST, not GET)."""
     found = deployment.python_in_optimizer(_PROBE)
-    assert found == "True False False False 501 403 403"
+    assert found == "True False False False 404 403 403"

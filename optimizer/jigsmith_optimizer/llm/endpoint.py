@@ -19,7 +19,6 @@ from jigsmith_optimizer.llm.answers import Answer
 from jigsmith_optimizer.llm.wires import ChatCompletions, EmptyAnswerError, Messages, Responses, Tools, WireForm
 
 ATTEMPTS_MAX: Final = 6
-_BACKOFF_S: Final = 0.5
 _BACKOFF_MAX_S: Final = 30.0
 _RETRIED: Final = (
     openai.APIConnectionError,  # its subclass APITimeoutError, too
@@ -57,6 +56,8 @@ class Access:
     """None sends none, for models that refuse the parameter."""
     max_output_tokens: int | None = None
     timeout_s: float = 120.0
+    backoff_s: float = 0.5
+    """The first pause before another attempt; each further one is twice as long."""
 
 
 class Endpoint:
@@ -99,7 +100,7 @@ class Endpoint:
             except _RETRIED as error:
                 if number == ATTEMPTS_MAX:
                     raise ModelError(f"{self._model} did not answer in {number} attempts; the last: {error}") from error
-                await asyncio.sleep(_pause_s(number, error))
+                await asyncio.sleep(_pause_s(self._access.backoff_s, number, error))
             except openai.APIError as error:
                 raise self._refusal(error) from error
         raise AssertionError("the last attempt returns or raises")
@@ -115,9 +116,9 @@ class Endpoint:
         return ModelError(f"{self._model} refused the request: {error}; {advice}")
 
 
-def _pause_s(attempt: int, error: Exception) -> float:
+def _pause_s(backoff_s: float, attempt: int, error: Exception) -> float:
     """Return how long to wait: what the endpoint asked for, or twice as long each time, with some scatter."""
-    backoff: float = min(_BACKOFF_MAX_S, _BACKOFF_S * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)  # noqa: S311 - scatter
+    backoff: float = min(_BACKOFF_MAX_S, backoff_s * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)  # noqa: S311 - scatter
     asked: str = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
     try:
         return min(_BACKOFF_MAX_S, max(backoff, float(asked)))
