@@ -20,7 +20,7 @@ from jigsmith_sandbox.pool import Pool
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import audit_log, many_runtimes, peers, samples
+from benchmarks import acceptance, audit_log, many_runtimes, peers, rollouts, samples
 from benchmarks.processes import Process, echo_server, pss_mb, runtime
 from benchmarks.samples import Samples
 from benchmarks.subjects import KINDS, Echo, Runtime, channel
@@ -149,6 +149,12 @@ class Benchmark:
         self._say("two runtimes on one PostgreSQL")
         for key, values in many_runtimes.measure().items():
             self.found.add(key, *values)
+        self._say("rules for accepting a candidate, over simulated runs")
+        for key, value in acceptance.measure().items():
+            self.found.add(key, value)
+        self._say("rollouts of the optimizer")
+        for key, value in rollouts.measure().items():
+            self.found.add(key, value)
         self._say("what the policy's guards cost")
         slowdowns = json.loads(peers.python("benchmarks.policy_slowdown"))
         self.found.add("policy_slowdown", *slowdowns.values())
