@@ -6,8 +6,8 @@ set is known, and so is what proposals are worth: the scripted optimizer adds th
 proposes what is worth nothing (a function that no task needs), does harm (a wrong sign), has learned the training answers by
 heart, crashes, or is refused by the policy. With noise, a share of all final answers is replaced by a wrong one.
 
-The paper's rule gets twice the epochs, so that both spend about as many requests. Not part of `make bench`, because it takes half
-an hour and needs the rows: `python -m benchmarks.testbed ROWS --seeds 20`.
+The paper's rule gets twice the epochs, so that both spend about as many requests. Not part of `make bench`, because it takes
+half an hour and needs the rows: `python -m benchmarks.testbed ROWS --seeds 20`.
 """
 
 import argparse
