@@ -36,6 +36,14 @@ def run_python(code):
 class InterpreterRefusedError(Exception):
     """The set may not have an interpreter; the message says what an admin can do."""
 
+    @classmethod
+    def of(cls, error: JigsmithError, function_set: str) -> "InterpreterRefusedError":
+        """Return the error for what the runtime said."""
+        return cls(
+            f"the runtime refuses an interpreter without a policy: {error}. An admin may allow it: "
+            f"jigsmith sets allow-policy {function_set} none --reason '...'"
+        )
+
 
 async def register(client: AsyncClient, function_set: str) -> str:
     """Return the version's resource name. Raises InterpreterRefusedError."""
@@ -44,8 +52,5 @@ async def register(client: AsyncClient, function_set: str) -> str:
             NAME, _SOURCE, description=_DESCRIPTION, parameters=_PARAMETERS, policy="none"
         )
     except JigsmithError as error:
-        raise InterpreterRefusedError(
-            f"the runtime refuses an interpreter without a policy: {error}. An admin may allow it: "
-            f"jigsmith sets allow-policy {function_set} none --reason '...'"
-        ) from error
+        raise InterpreterRefusedError.of(error, function_set) from error
     return made.name

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from jigsmith import DEFAULT_ADDRESS, AsyncClient
+from jigsmith import DEFAULT_ADDRESS, AsyncClient, StateError
 
 from jigsmith_optimizer import run_python
 from jigsmith_optimizer.agents import AGENTS, AgentName
@@ -146,9 +146,11 @@ class Session:
 
         function = Function(**await self.journal.once("interpreter", self.who.function_set, step))
         functions = {**weights.functions, run_python.NAME: function}
-        return await self.store.revise(
-            functions, parent=weights.revision, message=f"{self.run}: with {run_python.NAME}"
-        )
+        message = f"{self.run}: with {run_python.NAME}"
+        try:
+            return await self.store.revise(functions, parent=weights.revision, message=message)
+        except StateError as error:
+            raise run_python.InterpreterRefusedError.of(error, self.who.function_set) from error
 
     def check_same(self, name: str, value: Any) -> None:  # JSON
         """Keep a fact, or see that it is what was kept. Raises JournalError if the run in the folder is another one."""
