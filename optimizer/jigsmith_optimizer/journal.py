@@ -108,7 +108,7 @@ class Journal:
                     f"{self._path} holds no {kind} of this kind: the run was not finished, or by other code; --resume goes on"
                 )
             task = self._under_way[key] = asyncio.create_task(self._take(key, step))
-            task.add_done_callback(lambda _: self._under_way.pop(key))
+            task.add_done_callback(lambda done: self._ended(key, done))
         task = self._under_way[key]
         self._waiters[task] += 1
         try:
@@ -119,6 +119,11 @@ class Journal:
                 del self._waiters[task]
                 if not finish:
                     task.cancel()
+
+    def _ended(self, key: tuple[str, str], task: asyncio.Task[Result]) -> None:
+        del self._under_way[key]
+        if not task.cancelled():
+            task.exception()  # there may be nobody left to hear of it
 
     async def _take(self, key: tuple[str, str], step: Callable[[], Awaitable[Result]]) -> Result:
         value = await step()
