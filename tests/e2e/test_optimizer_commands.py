@@ -189,14 +189,8 @@ def test_errors_say_what_to_do(shell: Shell, endpoint: Endpoint) -> None:
 
 
 def test_a_model_without_tool_calls_is_pointed_out(shell: Shell) -> None:
-    """And an endpoint that is not there is an error with advice."""
+    """Training goes on, because it may have been a whim."""
     with Endpoint(lambda *_: "I cannot call anything.") as endpoint:
         code, said = shell.train(endpoint, "--algorithm", "agent-optimizer")
     assert code == 0, said
     assert "--agent react" in said
-    code, said = shell.run(
-        "evaluate", "--revision", "functionSets/x/revisions/1", "--tasks", shell.rows("t", tasks([3])), "--model", "m",
-        "--base-url", "http://127.0.0.1:9/v1", "--timeout", "2",
-    )  # fmt: skip
-    assert code == 1
-    assert "did not answer in" in said
