@@ -135,7 +135,8 @@ def gaia(row: Row) -> Task:
     if name:
         path = beside(row, name)
         if path.suffix.lower() in _TEXT_SUFFIXES:
-            text = path.read_text(encoding="utf-8", errors="replace")[:_ATTACHMENT_CHARS_MAX]
+            with path.open(encoding="utf-8", errors="replace") as file:
+                text = file.read(_ATTACHMENT_CHARS_MAX)
             question = f"{question}\n\nAttached file {name}:\n{text}"
         else:
             question = f"{question}\n\nAttached file: {name} ({path.stat().st_size} bytes, not text)"
