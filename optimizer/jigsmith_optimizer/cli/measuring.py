@@ -1,11 +1,14 @@
 """`evaluate`, `compare`, `baseline` and `transfer`: measure what is there, change nothing."""
 
+import functools
+import inspect
 import json
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.table import Table
@@ -28,87 +31,90 @@ Out = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+@dataclass(frozen=True)
+class Shared:
+    """The options that all these commands have: each field is one."""
+
+    form: options.Form = "auto"
+    agent: options.Agent = "tools"
+    seed: options.Seed = 0
+    concurrency: options.Concurrency = 4
+    model_file: options.ModelFile = None
+    base_url: options.BaseUrl = ""
+    api_key_file: options.ApiKeyFile = None
+    wire: options.WireName = ""
+    temperature: options.Temperature = ""
+    timeout_s: options.TimeOut = 120.0
+    address: options.Address = ""
+    token_file: options.TokenFile = None
+    certificates: options.RootCertificates = None
+    out: Out = None
+    as_json: AsJson = False
+
+    def measuring(self, function_set: str, model: str) -> "_Measuring":
+        """Return the session that they ask for."""
+        who = options.who(function_set, model, "", self.model_file, self.agent, interpreter=False)
+        runtime = options.runtime_address(self.address, self.token_file, self.certificates)
+        access = options.access(
+            self.model_file, self.base_url, self.api_key_file, self.wire, self.temperature, self.timeout_s
+        )
+        return _Measuring(who, options.means(runtime, access, self.concurrency), self.seed, self.out)
+
+
+def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the fields of `Shared` as further options; it gets them as its first argument."""
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(Shared, include_extras=True)
+    own = [one for name, one in inspect.signature(command).parameters.items() if name != "shared"]
+    shared = list(inspect.signature(Shared).parameters.values())
+    # Typer reads options from a signature, and wants those without a default first.
+    found = [one.replace(kind=one.KEYWORD_ONLY, annotation=hints[one.name]) for one in (*own, *shared)]
+
+    def run_command(**given: Any) -> None:  # what the options give
+        command(Shared(**{one.name: given.pop(one.name) for one in shared}), **given)
+
+    functools.update_wrapper(run_command, command)
+    run_command.__signature__ = inspect.Signature(found)  # type: ignore[attr-defined]  # what it is there for (PEP 362)
+    run_command.__annotations__ = {one.name: hints[one.name] for one in found}
+    return run_command
+
+
+@with_shared_options
 def evaluate(
+    shared: Shared,
     revision: Revision,
     tasks: Tasks,
     model: options.Model = "",
-    form: options.Form = "auto",
-    agent: options.Agent = "tools",
-    seed: options.Seed = 0,
-    concurrency: options.Concurrency = 4,
-    model_file: options.ModelFile = None,
-    base_url: options.BaseUrl = "",
-    api_key_file: options.ApiKeyFile = None,
-    wire: options.WireName = "",
-    temperature: options.Temperature = "",
-    timeout_s: options.TimeOut = 120.0,
-    address: options.Address = "",
-    token_file: options.TokenFile = None,
-    certificates: options.RootCertificates = None,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """Measure a revision on tasks: loss with its interval, calls and reuse of each function.
 
     Example: jigsmith-optimizer evaluate --revision functionSets/tables/revisions/4 --tasks fresh.jsonl --model gpt-4o
     """
-    measuring = _Measuring(
-        options.who(_set_of(revision), model, "", model_file, agent, interpreter=False),
-        options.means(
-            options.runtime_address(address, token_file, certificates),
-            options.access(model_file, base_url, api_key_file, wire, temperature, timeout_s),
-            concurrency,
-        ),
-        seed,
-        out,
-    )
+    measuring = shared.measuring(_set_of(revision), model)
 
     async def work() -> None:
         async with measuring.session() as (session, observer):
-            evaluation = await measuring.measure(session, observer, load(tasks, form), revision)
-        measuring.show(_figures(revision, evaluation), as_json=as_json)
+            evaluation = await measuring.measure(session, observer, load(tasks, shared.form), revision)
+        measuring.show(_figures(revision, evaluation), as_json=shared.as_json)
 
     run(work())
 
 
+@with_shared_options
 def compare(
+    shared: Shared,
     revision: Annotated[str, typer.Option(help="The revision in question.")],
     against: Annotated[str, typer.Option(help="The revision it is compared with.")],
     tasks: Tasks,
     model: options.Model = "",
-    form: options.Form = "auto",
-    agent: options.Agent = "tools",
-    seed: options.Seed = 0,
-    concurrency: options.Concurrency = 4,
-    model_file: options.ModelFile = None,
-    base_url: options.BaseUrl = "",
-    api_key_file: options.ApiKeyFile = None,
-    wire: options.WireName = "",
-    temperature: options.Temperature = "",
-    timeout_s: options.TimeOut = 120.0,
-    address: options.Address = "",
-    token_file: options.TokenFile = None,
-    certificates: options.RootCertificates = None,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """Compare two revisions task by task: what one gains over the other, with its interval.
 
     Example: jigsmith-optimizer compare --revision S/revisions/4 --against S/revisions/1 --tasks fresh.jsonl --model gpt-4o
     """
-    measuring = _Measuring(
-        options.who(_set_of(revision), model, "", model_file, agent, interpreter=False),
-        options.means(
-            options.runtime_address(address, token_file, certificates),
-            options.access(model_file, base_url, api_key_file, wire, temperature, timeout_s),
-            concurrency,
-        ),
-        seed,
-        out,
-    )
+    measuring = shared.measuring(_set_of(revision), model)
 
     async def work() -> None:
-        found = load(tasks, form)
+        found = load(tasks, shared.form)
         async with measuring.session() as (session, observer):
             one = await measuring.measure(session, observer, found, revision)
             other = await measuring.measure(session, observer, found, against)
@@ -124,98 +130,54 @@ def compare(
                 "losses": losses,
                 "gain": paired_gain(wins, losses, len(found)).as_dict(),
             },
-            as_json=as_json,
+            as_json=shared.as_json,
         )
 
     run(work())
 
 
+@with_shared_options
 def baseline(
+    shared: Shared,
     function_set: options.FunctionSet,
     tasks: Tasks,
     samples: Annotated[int, typer.Option(min=1, max=64, help="Answers to each task; the most frequent counts.")] = 1,
     model: options.Model = "",
-    form: options.Form = "auto",
-    agent: options.Agent = "tools",
-    seed: options.Seed = 0,
-    concurrency: options.Concurrency = 4,
-    model_file: options.ModelFile = None,
-    base_url: options.BaseUrl = "",
-    api_key_file: options.ApiKeyFile = None,
-    wire: options.WireName = "",
-    temperature: options.Temperature = "",
-    timeout_s: options.TimeOut = 120.0,
-    address: options.Address = "",
-    token_file: options.TokenFile = None,
-    certificates: options.RootCertificates = None,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """Measure the agent without any function; with several answers to each task, at a budget as large as training's.
 
     Example: jigsmith-optimizer baseline --set tables --tasks fresh.jsonl --samples 5 --model gpt-4o
     """
-    measuring = _Measuring(
-        options.who(function_set, model, "", model_file, agent, interpreter=False),
-        options.means(
-            options.runtime_address(address, token_file, certificates),
-            options.access(model_file, base_url, api_key_file, wire, temperature, timeout_s),
-            concurrency,
-        ),
-        seed,
-        out,
-    )
+    measuring = shared.measuring(function_set, model)
 
     async def work() -> None:
-        found = load(tasks, form)
+        found = load(tasks, shared.form)
         async with measuring.session() as (session, observer):
             empty = await session.store.open(None, "without functions, as a baseline")
             evaluation = await majority(
                 found, empty, samples, rollouts=session.rollouts, evaluating=observer.evaluating
             )
-        measuring.show({"samples": samples, **_figures("no functions", evaluation)}, as_json=as_json)
+        measuring.show({"samples": samples, **_figures("no functions", evaluation)}, as_json=shared.as_json)
 
     run(work())
 
 
+@with_shared_options
 def transfer(
+    shared: Shared,
     revisions: Annotated[list[str], typer.Option("--revision", help="A revision; may be repeated.")],
     models: Annotated[list[str], typer.Option("--model", help="A model; may be repeated.")],
     tasks: Tasks,
-    form: options.Form = "auto",
-    agent: options.Agent = "tools",
-    seed: options.Seed = 0,
-    concurrency: options.Concurrency = 4,
-    model_file: options.ModelFile = None,
-    base_url: options.BaseUrl = "",
-    api_key_file: options.ApiKeyFile = None,
-    wire: options.WireName = "",
-    temperature: options.Temperature = "",
-    timeout_s: options.TimeOut = 120.0,
-    address: options.Address = "",
-    token_file: options.TokenFile = None,
-    certificates: options.RootCertificates = None,
-    out: Out = None,
-    as_json: AsJson = False,
 ) -> None:
     """Measure revisions with models: what was learned with one, used by another.
 
     Example: jigsmith-optimizer transfer --revision S/revisions/1 --revision S/revisions/4 --model gpt-4o --model gpt-4.1
       --tasks fresh.jsonl
     """
-    measuring = _Measuring(
-        options.who(_set_of(revisions[0]), models[0], "", model_file, agent, interpreter=False),
-        options.means(
-            options.runtime_address(address, token_file, certificates),
-            options.access(model_file, base_url, api_key_file, wire, temperature, timeout_s),
-            concurrency,
-        ),
-        seed,
-        out,
-    )
+    measuring = shared.measuring(_set_of(revisions[0]), models[0])
 
     async def work() -> None:
-        found = load(tasks, form)
+        found = load(tasks, shared.form)
         cells: list[dict[str, Any]] = []
         async with measuring.session() as (session, observer):
             for name in models:
@@ -225,7 +187,7 @@ def transfer(
                     done = observer.evaluating(f"{name}, {revision.rpartition('/')[2]}", len(found))
                     evaluation = await rollouts.evaluate(found, weights, done=done)
                     cells.append({"model": name, **_figures(revision, evaluation)})
-        if as_json:
+        if shared.as_json:
             say(json.dumps(cells, indent=2))
             return
         table = Table("revision", *models, title=f"loss on {len(found)} tasks")
