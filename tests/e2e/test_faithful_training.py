@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import uuid
 
 import pytest
 from jigsmith import AsyncClient
@@ -142,7 +143,8 @@ async def test_prompts_are_bounded(run: Run) -> None:
 
 async def test_every_version_says_where_it_comes_from(run: Run, runtime) -> None:
     """Run, its owner, epoch, action, reason, model, and the digests of prompt and answer."""
-    training = await run.train([[TWICE]])
+    # A version is its content: one that another training made first would keep that one's story.
+    training = await run.train([[function("twice", f"n * 2  # {uuid.uuid4()}")]])
     async with AsyncClient(runtime.address, token=runtime.token("optimizer")) as client:
         version = await client.get_function_version(training.best.functions["twice"].version)
     made = version.provenance
