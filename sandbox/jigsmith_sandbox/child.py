@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from jigsmith_worker import frames, wire
@@ -118,22 +118,23 @@ class Child:
         for connection in (self._answers, self._output):
             connection.setblocking(False)
         self._answers.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # the kernel will say who speaks
-        self._loop.add_reader(self._answers.fileno(), self._meet)
+        self._loop.add_reader(self._answers.fileno(), self._read_answers)
         self._loop.add_reader(self._output.fileno(), self._read_output)
         return answers, output
 
     def _meet(self) -> None:
         """Hear that it is confined, and by the kernel's word which process that is."""
         assert self._answers is not None
-        self._loop.remove_reader(self._answers.fileno())
         try:
             hello, said, _, _ = self._answers.recvmsg(wire.HELLO.size, CREDENTIALS_SPACE)
         except OSError:
             hello = b""
-        if len(hello) == wire.HELLO.size:  # otherwise it has ended, which its zygote will report
+        if len(hello) == wire.HELLO.size:
             self._peer = Peer.of(speaker(said))
             self._answers.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
-            self._be_ready(self._answers)
+            self._be_ready()
+        else:  # it has ended, which its zygote will report
+            self._loop.remove_reader(self._answers.fileno())
 
     def attach(self, who: bytes, connection: socket.socket) -> None:
         """Take over one of the two connections that it has made itself."""
@@ -142,14 +143,20 @@ class Child:
             self._loop.add_reader(connection.fileno(), self._read_output)
         elif who == wire.ANSWERS and self._answers is None:
             self._answers = connection
-            self._be_ready(connection)
+            self._loop.add_reader(connection.fileno(), self._read_answers)
+            self._be_ready()
         else:
             connection.close()
 
-    def _be_ready(self, answers: socket.socket) -> None:
+    def _be_ready(self) -> None:
         self.ready = True
-        self._loop.add_reader(answers.fileno(), self._read_answer)
         self._zygote.offer(self)
+
+    def _read_answers(self) -> None:
+        if self.ready:
+            self._read_answer()
+        else:
+            self._meet()
 
     @property
     def last_words(self) -> str:
@@ -277,9 +284,10 @@ class Child:
 
     def exited(self, exit_code: int, cpu_us: int, memory_peak_bytes: int) -> None:
         """Take note that the process and its namespace are gone; read what it left in its sockets, within the bounds."""
-        self._drain(self._answers, self._read_answer)
-        self._drain(self._output, self._read_output)
         exchange = self._exchange
+        if exchange is None or not exchange.done.done():
+            self._drain(self._answers, self._read_answers)
+            self._drain(self._output, self._read_output)
         self.close()
         if exchange is not None:
             self._settle(exchange, exit_code, Usage(cpu_us, memory_peak_bytes))
@@ -289,7 +297,7 @@ class Child:
             return
         end = exchange.end or End.EXITED
         if self.group is not None:
-            used = replace(used, memory_peak_bytes=max(used.memory_peak_bytes, self.group.peak_bytes()))
+            used = Usage(used.cpu_us, max(used.memory_peak_bytes, self.group.peak_bytes()))
         answered = end is End.ANSWERED and self._answer_whole is not None
         exchange.done.set_result(
             Finished(

@@ -24,6 +24,8 @@ _LDD_PATH = re.compile(r"(?:=>\s+|^\s+)(/\S+)\s+\(0x")
 
 PYTHON_HOME = "/python"
 CODE_HOME = "/opt/jigsmith"
+ENVIRONMENT = {"LANG": "C.UTF-8", "LD_BIND_NOW": "1"}
+"""Of the worker, beside its PATH. Symbols are looked up once, in the zygote, not again in every child (ld.so(8))."""
 
 
 @dataclass(frozen=True, slots=True)

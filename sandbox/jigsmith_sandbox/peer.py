@@ -19,6 +19,7 @@ _CREDENTIALS: Final = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7
 CREDENTIALS_SPACE: Final = socket.CMSG_SPACE(_CREDENTIALS.size)
 _PEAK: Final = re.compile(rb"VmHWM:\s+(\d+) kB")
 _READ_BYTES: Final = 4_096
+_FILES: Final = ("stat", "status", "task/{}/children")
 _FAULTS_OF_CHILDREN: Final = (8, 10)
 """cminflt and cmajflt among the fields of /proc/PID/stat that follow the command (proc(5))."""
 
@@ -35,32 +36,37 @@ class Usage:
 class Peer:
     """A living process, held by a descriptor, so that nothing that takes over its number is ever meant."""
 
-    def __init__(self, process: int, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, process: int, descriptors: list[int]) -> None:
+        """`descriptors` are its pidfd and what `_FILES` names, opened while nobody waited and not when it has answered."""
+        self._descriptor, *self._files = descriptors
         self._clock = (~process << 3) | 2  # what clock_getcpuclockid(3) does
-        self._stat = f"/proc/{process}/stat"
-        self._status = f"/proc/{process}/status"
-        self._children = f"/proc/{process}/task/{process}/children"
 
     @classmethod
     def of(cls, process: int) -> Self | None:
         """Return a process by its id, or None if it cannot be seen from here, for which the kernel says 0."""
         if process <= 0:
             return None
+        descriptors: list[int] = []
         try:
-            return cls(process, os.pidfd_open(process))
+            descriptors.append(os.pidfd_open(process))
+            for name in _FILES:
+                path = f"/proc/{process}/{name.format(process)}"
+                descriptors.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         except OSError:
+            for descriptor in descriptors:
+                os.close(descriptor)
             return None
+        return cls(process, descriptors)
 
     def usage_alone(self) -> Usage | None:
         """Return what the process has used; None if it is gone, or has or had children, whose use only its end tells."""
         try:
             nanoseconds = time.clock_gettime_ns(self._clock)
-            fields = _read(self._stat).rpartition(b")")[2].split()
-            peak = _PEAK.search(_read(self._status))
-            children = _read(self._children)
+            stat, status, children = [os.pread(file, _READ_BYTES, 0) for file in self._files]
         except OSError:
             return None
+        fields = stat.rpartition(b")")[2].split()
+        peak = _PEAK.search(status)
         if peak is None or children or any(fields[index] != b"0" for index in _FAULTS_OF_CHILDREN):
             return None
         return Usage(nanoseconds // 1_000, int(peak[1]) * 1_024)
@@ -75,8 +81,9 @@ class Peer:
 
     def close(self) -> None:
         """Let go of it."""
-        with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+        for descriptor in (self._descriptor, *self._files):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
 
 def process_of(connection: socket.socket) -> int:
@@ -88,11 +95,3 @@ def process_of(connection: socket.socket) -> int:
 def speaker(said: list[tuple[int, int, bytes]]) -> int:
     """Return the id of the process that sent a message, by its ancillary data; 0 if that does not tell."""
     return int(_CREDENTIALS.unpack(said[0][2])[0]) if said else 0
-
-
-def _read(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(descriptor, _READ_BYTES)
-    finally:
-        os.close(descriptor)

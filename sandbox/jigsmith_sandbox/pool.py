@@ -203,6 +203,11 @@ class _Group:
         least = min((sandbox.running for sandbox in self.sandboxes), default=self._slots)
         if least >= self._slots and len(self.sandboxes) + self._launching < self._profile.sandboxes_max:
             self._launch_another()
+        if not self.sandboxes:
+            await self._wait_for_one()
+        return min(self.sandboxes, key=lambda sandbox: sandbox.running)
+
+    async def _wait_for_one(self) -> None:
         try:
             async with asyncio.timeout(_ANY_SANDBOX_TIMEOUT_S):
                 while not self.sandboxes:
@@ -211,7 +216,6 @@ class _Group:
         except TimeoutError:
             why = self._trouble or "none was started in time"
             raise SandboxUnavailableError(f"no {self._profile.name} sandbox is running: {why}") from None
-        return min(self.sandboxes, key=lambda sandbox: sandbox.running)
 
     async def _launch_one(self) -> None:
         self.sandboxes.append(await self._launch(self._profile, self._lost))

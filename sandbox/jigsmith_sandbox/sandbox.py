@@ -8,7 +8,6 @@ import secrets
 import shutil
 import socket
 import struct
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -26,14 +25,11 @@ from jigsmith_sandbox.code_cache import CodeCache
 from jigsmith_sandbox.errors import ProtocolError, SandboxUnavailableError
 from jigsmith_sandbox.limits import Limits
 from jigsmith_sandbox.peer import process_of
+from jigsmith_sandbox.stock import Stock, Temp
 
 SANDBOX_UID: Final = 65_534
 _LAUNCH_TIMEOUT_S: Final = 60.0
 _ALIVE_POLL_S: Final = 0.5
-_CHILD_TIMEOUT_S: Final = 10.0
-"""How long forking and confining a child may take."""
-_REFILL_DELAY_S: Final = 0.004
-"""When to fork ahead again. Not at once: whoever got the answer has work to do first, on the same processors."""
 _REPORT_BYTES_MAX: Final = 1 << 16
 
 
@@ -65,26 +61,24 @@ class Sandbox:
         self._reports = bytearray()
         self._tokens = itertools.count(1)
         self._children: dict[int, Child] = {}
-        self._idle: dict[tuple[int, int], deque[Child]] = {}
-        self._wanted: dict[tuple[int, int], deque[asyncio.Future[Child]]] = {}
-        self._spares = 0
-        self._spare_temp = (0, 0)
-        self._refill_timer: asyncio.TimerHandle | None = None
+        self._stock = Stock(self._fork, self._coming)
+        self._usual_temp: Temp = (0, 0)
 
     # --- life
 
     async def open(self, default: Limits, spares: int) -> None:
         """Launch the sandbox and wait until its first child is confined. Raises SandboxUnavailableError."""
-        self._spares, self._spare_temp = spares, _temp(default)
+        self._usual_temp = _temp(default)
         try:
             path = self._listen()
             async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
                 await self._backend.launch(self.spec)
                 await self._meet_zygote()
                 path.chmod(0o666)
-                self._refill()
-                first = await self._take(self._spare_temp)
-                self._idle.setdefault(first.temp, deque()).append(first)
+                self._stock.keep(self._usual_temp, spares)
+                self.offer(await self._stock.take(self._usual_temp))
+            if self.isolation is Isolation.SANDBOX:  # it ends with its first call: what it has is enough
+                self._stock.keep(self._usual_temp, 0)
         except TimeoutError:
             await self.close()
             message = f"a {self._backend.name} sandbox did not start within {_LAUNCH_TIMEOUT_S:.0f} s"
@@ -106,7 +100,7 @@ class Sandbox:
 
     async def _meet_zygote(self) -> None:
         """Wait for the first connection, configure the zygote, and hear that it is ready."""
-        zygote = self._zygote = await self._first_connection()
+        zygote = await self._first_connection()
         hello = await _receive_exactly(zygote, wire.HELLO.size)
         if hello is None or wire.HELLO.unpack(hello)[0] != wire.ZYGOTE:
             raise await self._failed_start("it did not introduce itself")
@@ -151,15 +145,20 @@ class Sandbox:
             return 0
         return wire.CONNECTIONS + (self.groups.descriptors if self.groups is not None else 0)
 
-    async def _first_connection(self) -> socket.socket:
+    async def _accept_zygote(self) -> None:
         assert self._listener is not None
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ALIVE_POLL_S):
-                    connection, _ = await self._loop.sock_accept(self._listener)
-                    return connection
-            if not await self._backend.alive(self.spec.sandbox_id):
-                raise await self._failed_start("it ended")
+        self._zygote, _ = await self._loop.sock_accept(self._listener)
+
+    async def _first_connection(self) -> socket.socket:
+        accepting = asyncio.create_task(self._accept_zygote())
+        try:
+            while self._zygote is None:
+                await asyncio.wait({accepting}, timeout=_ALIVE_POLL_S)  # which cancels nothing that has just come
+                if self._zygote is None and not await self._backend.alive(self.spec.sandbox_id):
+                    raise await self._failed_start("it ended")
+        finally:
+            accepting.cancel()
+        return self._zygote
 
     async def _failed_start(self, what: str) -> SandboxUnavailableError:
         text = await self._backend.diagnose(self.spec.sandbox_id)
@@ -178,8 +177,6 @@ class Sandbox:
         if self.lost:
             return
         self.lost = True
-        if self._refill_timer is not None:
-            self._refill_timer.cancel()
         for connection in (self._listener, self._zygote, *self._strangers):
             if connection is not None:
                 self._loop.remove_reader(connection.fileno())
@@ -189,9 +186,7 @@ class Sandbox:
             child.fail(error)
             self._free(child)
         self._children.clear()
-        for waiting in itertools.chain(*self._wanted.values()):
-            if not waiting.done():
-                waiting.set_exception(error)
+        self._stock.close(error)
         self._on_lost(self)
 
     # --- calls
@@ -231,17 +226,16 @@ class Sandbox:
 
     async def _compile(self, source: str, entry_point: str, policy: str) -> tuple[Outcome, bytes | None]:
         frame, bounds = exchanges.of_compilation(source, entry_point, policy)
-        return outcomes.of_compilation(await self._exchange(frame, bounds, self._spare_temp))
+        return outcomes.of_compilation(await self._exchange(frame, bounds, self._usual_temp))
 
-    async def _exchange(self, frame: bytes, bounds: Bounds, temp: tuple[int, int]) -> Finished:
+    async def _exchange(self, frame: bytes, bounds: Bounds, temp: Temp) -> Finished:
         child = await self._take(temp)
         try:
             finished = child.exchange(frame, bounds)
         except OSError as error:
             self.lose(f"the limits of a call could not be set: {error}")
             raise SandboxUnavailableError(f"the sandbox was lost: {error}") from None
-        if 2 * len(self._idle.get(self._spare_temp, ())) < self._spares:
-            self._refill()
+        self._stock.refill_if_short()
         try:
             return await asyncio.shield(finished)
         except asyncio.CancelledError:
@@ -250,56 +244,49 @@ class Sandbox:
                 await finished  # bounded: a child that does not end costs the sandbox
             raise
         finally:
-            self._refill_soon()
+            self._stock.refill_soon()
 
     # --- children
 
-    async def _take(self, temp: tuple[int, int]) -> Child:
+    async def _take(self, temp: Temp) -> Child:
         """Return a child that is ready, and nobody else's."""
         if self.lost:
             raise SandboxUnavailableError("the sandbox was lost")
-        idle = self._idle.get(temp)
-        if idle:
-            return idle.popleft()
-        waiting: asyncio.Future[Child] = self._loop.create_future()
-        wanted = self._wanted.setdefault(temp, deque())
-        wanted.append(waiting)
-        if len(wanted) > sum(not child.ready and child.temp == temp for child in self._children.values()):
-            self._fork(temp)
         try:
-            async with asyncio.timeout(_CHILD_TIMEOUT_S):
-                return await waiting
+            return await self._stock.take(temp)
         except TimeoutError:
             self.lose("it forked no child in time")
             raise SandboxUnavailableError("the sandbox forked no child in time") from None
-        except asyncio.CancelledError:
-            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
-                self.offer(waiting.result())  # it had just been handed over
-            raise
 
     def offer(self, child: Child) -> None:
-        """Give a child that has become ready to whoever waits for one, or keep it."""
-        wanted = self._wanted.get(child.temp, deque())
-        while wanted:
-            waiting = wanted.popleft()
-            if not waiting.done():
-                waiting.set_result(child)
-                return
-        self._idle.setdefault(child.temp, deque()).append(child)
+        """Hear that a child is ready for a call."""
+        self._stock.offer(child)
 
-    def _fork(self, temp: tuple[int, int]) -> None:
-        token = next(self._tokens)
-        try:
-            group = self.groups.take() if self.groups is not None else None
-        except OSError as error:
-            self.lose(f"a call can have no control group: {error}")
-            return
-        child = self._children[token] = Child(token, temp, self, group)
-        connections = child.connect() if self._backend.shares_kernel else ()
-        handed_over = [one.fileno() for one in connections] + (group.attach if group is not None else [])
-        self._tell(wire.ORDER.pack(wire.FORK, token, *temp), handed_over)
+    def _fork(self, temp: Temp, count: int) -> None:
+        """Order children, as one message: the zygote forks them one after the other."""
+        orders: list[bytes] = []
+        connections: list[socket.socket] = []
+        handed_over: list[int] = []
+        for _ in range(min(count, wire.BATCH_MAX)):
+            token = next(self._tokens)
+            try:
+                group = self.groups.take() if self.groups is not None else None
+            except OSError as error:
+                self.lose(f"a call can have no control group: {error}")
+                return
+            child = self._children[token] = Child(token, temp, self, group)
+            orders.append(wire.ORDER.pack(wire.FORK, token, *temp))
+            if self._backend.shares_kernel:
+                ends = child.connect()
+                connections += ends
+                handed_over += [*(one.fileno() for one in ends), *(group.attach if group is not None else ())]
+        self._tell(b"".join(orders), handed_over)
         for connection in connections:
             connection.close()  # the sandbox has it now
+
+    def _coming(self, temp: Temp) -> int:
+        """Return how many children are on their way."""
+        return sum(not child.ready and child.temp == temp for child in self._children.values())
 
     def _free(self, child: Child) -> None:
         if self.groups is not None and child.group is not None:
@@ -316,22 +303,6 @@ class Sandbox:
                 self.lose("its zygote does not listen")
         except OSError as error:
             self.lose(f"its zygote does not listen: {error}")
-
-    def _refill_soon(self) -> None:
-        """Fork ahead when the delay is over."""
-        if self._refill_timer is None and not self.lost:
-            self._refill_timer = self._loop.call_later(_REFILL_DELAY_S, self._refill)
-
-    def _refill(self) -> None:
-        if self._refill_timer is not None:
-            self._refill_timer.cancel()
-            self._refill_timer = None
-        if self.lost:
-            return
-        there = len(self._idle.get(self._spare_temp, ()))
-        coming = sum(not child.ready and child.temp == self._spare_temp for child in self._children.values())
-        for _ in range(there + coming, self._spares):
-            self._fork(self._spare_temp)
 
     # --- what comes in
 
@@ -398,16 +369,12 @@ class Sandbox:
 
     def _exited(self, child: Child, exit_code: int, cpu_us: int, memory_peak_bytes: int) -> None:
         del self._children[child.token]
-        with contextlib.suppress(ValueError):
-            self._idle.get(child.temp, deque()).remove(child)
         child.exited(exit_code, cpu_us, memory_peak_bytes)
         self._free(child)
-        if not child.ready:
-            if exit_code == inside.NOT_CONFINED:
-                raise ProtocolError(child.last_words or "a child could not be confined")
-            if self._wanted.get(child.temp):
-                self._fork(child.temp)
-        self._refill_soon()
+        if not child.ready and exit_code == inside.NOT_CONFINED:
+            raise ProtocolError(child.last_words or "a child could not be confined")
+        self._stock.lost(child)
+        self._stock.refill_soon()
 
 
 _NOTHING_RAN: Final = Outcome(OutcomeKind.RETURNED)
@@ -417,7 +384,7 @@ def _send(connection: socket.socket, data: bytes, descriptors: Sequence[int]) ->
     return socket.send_fds(connection, [data], list(descriptors)) if descriptors else connection.send(data)
 
 
-def _temp(limits: Limits) -> tuple[int, int]:
+def _temp(limits: Limits) -> Temp:
     return limits.temp_bytes, limits.temp_files
 
 

@@ -12,7 +12,8 @@ from typing import Final
 if not __package__:  # started as a folder: put the folder's parent in the folder's place on the path
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - keep it light
 
-from jigsmith_worker import child, confine, frames, isolation, profile, wire
+from jigsmith_worker import child, confine, frames, isolation, profile, randomness, wire
+from jigsmith_worker.deaths import Deaths
 from jigsmith_worker.zygote import Zygote
 
 _CONFIGURATION_BYTES_MAX: Final = 1 << 20
@@ -26,21 +27,31 @@ def main(socket_path: str) -> None:
     configuration, filter_program = _configuration(host)
     confine.become(configuration["uid"], configuration["gid"])
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a real text file; for the children
+    _read_nothing()
+    os.environ.pop("LD_BIND_NOW", None)  # the linker has read it; calls need not know
+    deaths = Deaths()  # before a package starts threads, which would let the signal through
     profile.prepare(configuration["packages"], configuration["warm_up"])
+    child.prepare()
     confine.remember_address_space()
     home = child.Home(
         socket_path=socket_path,
         handed_over=configuration["handed_over"],
         secret=bytes.fromhex(configuration["secret"]),
-        uid=os.getuid(),
-        gid=os.getgid(),
+        identity=confine.identity_map(os.getuid(), os.getgid()),
         filter=confine.Filter(filter_program),
-        null=os.open(os.devnull, os.O_RDONLY),
         isolation=isolation.find_out(),
+        seeds=randomness.seeds(),
     )
     ready = {"op": "ready", "python": sys.implementation.cache_tag, "isolation": home.isolation.value}
     host.sendall(frames.encode(ready))
-    Zygote(host, home).serve()
+    Zygote(host, home, deaths).serve()
+
+
+def _read_nothing() -> None:
+    """Make stdin, which children inherit, a file without contents."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
 
 
 def _configuration(host: socket.socket) -> tuple[frames.Header, bytes]:

@@ -1,10 +1,9 @@
 """One call, in a process that is used once. Runs untrusted code; everything it says is hostile to its host.
 
-Life: forked by the zygote into namespaces of its own → connected to the host → confined → says it is ready → gets one frame →
-answers with one frame → gone. Host and zygote measure and end it; nothing here is trusted to do so.
+Life: forked by the zygote into namespaces of its own → connected to the host → confined → says it is ready → gets one piece of
+work → answers with one frame → gone. Host and zygote measure and end it; nothing here is trusted to do so.
 """
 
-import _signal  # type: ignore[import-not-found]  # a part of CPython
 import _socket
 import errno
 import json
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from jigsmith_worker import confine, frames, policy, wire
+from jigsmith_worker import confine, frames, policy, randomness, wire, work
 from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX, OutcomeKind
 
@@ -30,11 +29,40 @@ NOT_CONFINED: Final = 70
 
 _TRACEBACK_FRAMES_MAX: Final = 20
 
-# Made once, in the zygote: what a child makes, every child pays for.
-_TO_JSON: Final = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
+# Made once, in the zygote: what a child makes, every child pays for. So JSON is read and written by the C functions behind the
+# json module, which sets up new ones every time.
+_from_json: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # not in typeshed
+
+
+def _no_json(value: object) -> NoReturn:
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+_to_json: Final = json.encoder.c_make_encoder(  # type: ignore[attr-defined]  # not in typeshed
+    {},
+    _no_json,
+    json.encoder.encode_basestring,
+    None,
+    ":",
+    ",",
+    False,
+    False,
+    False,
+)  # what `JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))` makes
 _RETURNED: Final = json.dumps({"kind": OutcomeKind.RETURNED.value}).encode()
-_REHEARSAL: Final = {"entry_point": "f", "policy": "restricted", "result_bytes": 100}
-_REHEARSAL_CODE: Final = marshal.dumps(policy.compile_restricted("def f(text):\n    return [len(text), text.upper()]"))
+_REHEARSAL: Final = work.encode(
+    work.Work(
+        work.RUN,
+        restricted=True,
+        entry_point="f",
+        code=marshal.dumps(policy.compile_restricted("def f(text):\n    return [len(text), text.upper()]")),
+        arguments=b'{"text": "a"}',
+        result_bytes=100,
+        limits=work.Limits(0, 0, 0, 0, 0),
+    )
+)
+_REHEARSALS_OF_A_ZYGOTE: Final = 20
+"""More than the interpreter takes to specialize what is run often (PEP 659)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +73,12 @@ class Home:
     handed_over: int
     """How many descriptors a child is given; with none, it makes its connections to the host itself."""
     secret: bytes
-    uid: int
-    gid: int
+    identity: tuple[tuple[str, bytes], ...]
+    """What keeps its ids in a new user namespace."""
     filter: confine.Filter
-    null: int
-    """A descriptor of /dev/null."""
     isolation: Isolation
+    seeds: tuple[Callable[[], Any], ...]  # Any: what they return says nothing
+    """What gives it random numbers of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +93,21 @@ class Task:
 
 
 def live(home: Home, task: Task) -> NoReturn:
-    """Confine this process, serve one frame, end. Never returns to the zygote's code."""
+    """Confine this process, do one piece of work, end. Never returns to the zygote's code."""
     code = NOT_CONFINED
     try:
         answers, output, *groups = task.descriptors or _connect(home, task.token)
         confine.enter_groups(groups)
-        confine.keep_descriptors(home.null, output, answers)
-        _forget_handlers()
+        confine.keep_descriptors(output, answers)
+        confine.unblock_signals()
         if home.isolation is not Isolation.SANDBOX:
-            confine.map_identity(home.uid, home.gid)
+            confine.map_identity(home.identity)
         if home.isolation is Isolation.NAMESPACES:
             confine.mount_private(task.temp_bytes, task.temp_files)
         os.umask(0o077)
         confine.drop_capabilities()
         home.filter.install()
+        randomness.renew(home.seeds)
         _rehearse()
         channel = socket.socket(fileno=CHANNEL)
         channel.sendall(wire.HELLO.pack(wire.ANSWERS, home.secret, task.token))
@@ -90,13 +119,18 @@ def live(home: Home, task: Task) -> NoReturn:
         os._exit(code)
 
 
+def prepare() -> None:
+    """Do in the zygote, many times, what each child will do: what the interpreter learns of it, children inherit."""
+    for _ in range(_REHEARSALS_OF_A_ZYGOTE):
+        _rehearse()
+
+
 def _rehearse() -> None:
     """Make a call of no consequence before the real one is waited for: what is slow the first time is slow then."""
-    frame = frames.encode(_REHEARSAL, _REHEARSAL_CODE + b'{"text": "a"}')
-    buffer = frames.FrameBuffer()
-    buffer.feed(frame)
-    header, body = buffer.next() or ({}, b"")
-    _call(header, body[: len(_REHEARSAL_CODE)], body[len(_REHEARSAL_CODE) :], policy.rehearsal_namespace())
+    todo = work.decode(_REHEARSAL)
+    namespace = policy.rehearsal_namespace()
+    _call(todo, namespace)
+    del namespace[todo.entry_point]
 
 
 def _connect(home: Home, token: int) -> tuple[int, int]:
@@ -107,27 +141,17 @@ def _connect(home: Home, token: int) -> tuple[int, int]:
     return answers.detach(), output.detach()
 
 
-def _forget_handlers() -> None:
-    # The C module behind `signal`, whose functions turn every number into an enum member first.
-    _signal.set_wakeup_fd(-1)
-    for number in (_signal.SIGCHLD, _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP):
-        _signal.signal(number, _signal.SIG_DFL)
-
-
 def _serve(connection: socket.socket) -> int:
     itself = os.getpid()
-    frame = _receive(connection)
-    if frame is None:  # the host gave this child up
+    todo = _receive(connection)
+    if todo is None:  # the host gave this child up
         return 0
-    header, body = frame
-    split = header["source_bytes"]
-    if header["op"] == "compile":
-        answer = _compile(header, body[:split].decode())
+    confine.limit_resources(todo.limits)
+    if todo.what == work.COMPILE:
+        answer = _compile(todo)
     else:
-        confine.limit_resources(**header["limits"])
         unguarded = {"__name__": "function", "__builtins__": __builtins__}
-        namespace = unguarded if header["policy"] == "none" else policy.namespace()
-        answer = _call(header, body[:split], body[split:], namespace)
+        answer = _call(todo, policy.namespace() if todo.restricted else unguarded)
     if os.getpid() != itself:  # a fork of user code came back here: one call, one answer
         return 1
     connection.sendall(answer)
@@ -135,24 +159,30 @@ def _serve(connection: socket.socket) -> int:
     return 0
 
 
-def _receive(connection: socket.socket) -> tuple[frames.Header, bytes] | None:
-    buffer = frames.FrameBuffer()
-    while (frame := buffer.next()) is None:
-        data = connection.recv(1 << 18)
-        if not data:
+def _receive(connection: socket.socket) -> work.Work | None:
+    data = b""
+    missing = work.HEAD_BYTES
+    while missing > 0:
+        more = connection.recv(max(missing, _READ_BYTES))
+        if not more:
             return None
-        buffer.feed(data)
-    return frame
+        data = data + more if data else more
+        missing = work.size(data) - len(data) if len(data) >= work.HEAD_BYTES else work.HEAD_BYTES - len(data)
+    return work.decode(data)
 
 
-def _compile(header: frames.Header, source: str) -> bytes:
+_READ_BYTES: Final = 16_384
+"""As much as most calls are; not so much that a buffer would have to be mapped."""
+
+
+def _compile(todo: work.Work) -> bytes:
     """Answer with the marshalled code, or with the refusals. No line of the source runs here."""
-    confine.limit_resources(**header["limits"])
+    source = todo.code.decode()
     try:
-        if header["policy"] == "none":
+        if not todo.restricted:
             code = compile(source, FILENAME, "exec", dont_inherit=True)
         else:
-            refusals = policy.check(source, header["entry_point"])
+            refusals = policy.check(source, todo.entry_point)
             if refusals:
                 return _refused([(r.line, r.column, r.construct, r.advice) for r in refusals])
             code = policy.compile_restricted(source)
@@ -173,19 +203,19 @@ def _refused(refusals: list[tuple[int, int, str, str]]) -> bytes:
     return frames.encode({"kind": OutcomeKind.REFUSED.value, "refusals": bounded})
 
 
-def _call(header: frames.Header, code: bytes, arguments: bytes, namespace: dict[str, Any]) -> bytes:
+def _call(todo: work.Work, namespace: dict[str, Any]) -> bytes:
     try:
-        loaded: types.CodeType = marshal.loads(code)  # noqa: S302 - from a child of ours that compiles and runs nothing
-        result = _run(loaded, header["entry_point"], json.loads(arguments), namespace)
-        text = _TO_JSON(result).encode()
+        code: types.CodeType = marshal.loads(todo.code)  # noqa: S302 - from a child of ours that compiles and runs nothing
+        arguments, _ = _from_json(todo.arguments.decode().lstrip(), 0)  # the host knows that it is JSON
+        text = "".join(_to_json(_run(code, todo.entry_point, arguments, namespace), 0)).encode()
     except _UserFailureError as failure:
         return _failed(failure.kind, failure.error)
     except (TypeError, ValueError, RecursionError) as error:
         return _failed(OutcomeKind.NOT_SERIALIZABLE, error)
     except MemoryError as error:
         return _failed(OutcomeKind.MEMORY_LIMIT, error)
-    if len(text) > header["result_bytes"]:
-        message = f"the result has {len(text)} bytes as JSON, the limit is {header['result_bytes']}"
+    if len(text) > todo.result_bytes:
+        message = f"the result has {len(text)} bytes as JSON, the limit is {todo.result_bytes}"
         return frames.encode({"kind": OutcomeKind.RESULT_LIMIT.value, "message": message})
     return frames.encode_raw(_RETURNED, text)
 

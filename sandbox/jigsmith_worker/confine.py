@@ -12,15 +12,19 @@ import resource
 import signal
 from typing import Final
 
-_libc: Final = ctypes.CDLL(None, use_errno=True)
-# Prototypes and constant structures are made once, in the zygote: what a child makes, every child pays for.
+from jigsmith_worker import work
+
+# Prototypes and constant structures are made once, in the zygote: what a child makes, every child pays for. PyDLL keeps the
+# interpreter's lock meanwhile, which no other thread waits for.
+_libc: Final = ctypes.PyDLL(None, use_errno=True)
 _long, _ulong, _char_p, _void_p = ctypes.c_long, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_void_p
 _libc.prctl.argtypes = (ctypes.c_int, _ulong, _ulong, _ulong, _ulong)
 _libc.mount.argtypes = (_char_p, _char_p, _char_p, _ulong, _char_p)
-_clone = ctypes.CDLL(None, use_errno=True).syscall
+_libc.sigprocmask.argtypes = (ctypes.c_int, _void_p, _void_p)
+_clone = ctypes.PyDLL(None, use_errno=True).syscall
 _clone.argtypes = (_long, _ulong, _ulong, _ulong, _ulong, _ulong)
 _clone.restype = _long
-_capset = ctypes.CDLL(None, use_errno=True).syscall
+_capset = ctypes.PyDLL(None, use_errno=True).syscall
 _capset.argtypes = (_long, _void_p, _void_p)
 _capset.restype = _long
 
@@ -68,18 +72,13 @@ def _prctl(option: int, argument: int) -> None:
 def fork_isolated() -> int:
     """Fork into new user, pid, mount, ipc and uts namespaces. Return 0 in the child, the child's pid in the parent.
 
-    One clone(2) does what unshare and two forks would; glibc's fork has no flags, hence the direct call between the
-    interpreter's own fork hooks.
+    One clone(2) does what unshare and two forks would; glibc's fork has no flags. The interpreter's own work around a fork is
+    left out: it mends locks that other threads of Python may hold, and a zygote has none. What else hears of forks,
+    `randomness` does.
     """
-    ctypes.pythonapi.PyOS_BeforeFork()
     pid = int(_clone(_CLONE_NUMBER, _CLONE_FLAGS, 0, 0, 0, 0))
-    error = ctypes.get_errno()
-    if pid == 0:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
-        return 0
-    ctypes.pythonapi.PyOS_AfterFork_Parent()
     if pid == -1:
-        raise OSError(error, f"clone with namespaces: {os.strerror(error)}")
+        raise OSError(number := ctypes.get_errno(), f"clone with namespaces: {os.strerror(number)}")
     return pid
 
 
@@ -89,17 +88,22 @@ def enter_groups(descriptors: list[int]) -> None:
         os.write(descriptor, b"0")
 
 
-def map_identity(uid: int, gid: int) -> None:
+def identity_map(uid: int, gid: int) -> tuple[tuple[str, bytes], ...]:
+    """Return what `map_identity` writes where, to keep these ids across a new user namespace."""
+    return (
+        ("/proc/self/setgroups", b"deny"),
+        ("/proc/self/uid_map", b"%d %d 1" % (uid, uid)),
+        ("/proc/self/gid_map", b"%d %d 1" % (gid, gid)),
+    )
+
+
+def map_identity(identity: tuple[tuple[str, bytes], ...]) -> None:
     """Keep the ids across the new user namespace, so that files look as before and nobody becomes root in it.
 
     Giving up root made the process undumpable and its /proc files root's; it is dumpable again until drop_capabilities.
     """
     _prctl(_PR_SET_DUMPABLE, 1)
-    for path, text in (
-        ("/proc/self/setgroups", b"deny"),
-        ("/proc/self/uid_map", b"%d %d 1" % (uid, uid)),
-        ("/proc/self/gid_map", b"%d %d 1" % (gid, gid)),
-    ):
+    for path, text in identity:
         try:
             descriptor = os.open(path, os.O_WRONLY)
         except FileNotFoundError:
@@ -146,20 +150,20 @@ def become(uid: int, gid: int) -> None:
         os.setresuid(uid, uid, uid)
 
 
-def limit_resources(*, memory_bytes: int, cpu_ms: int, processes: int, open_files: int, temp_bytes: int) -> None:
+def limit_resources(limits: work.Limits) -> None:
     """Set the rlimits of a call. Hard limits equal soft ones: what a call lowers, it cannot raise again.
 
     RLIMIT_NPROC counts within the call's own user namespace (Linux 5.14), threads included. CPU time is the host's to
     watch, for the whole tree of processes; the limit here, in whole seconds and for each process, is what holds without it.
     Its soft value sends SIGXCPU, which the first process of a pid namespace ignores, so the hard value does the work.
     """
-    cpu_seconds = -(-cpu_ms // 1000) + 1
+    cpu_seconds = -(-limits.cpu_ms // 1000) + 1
     for which, value in (
-        (resource.RLIMIT_AS, _address_space_bytes() + memory_bytes),
+        (resource.RLIMIT_AS, _address_space_bytes() + limits.memory_bytes),
         (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_NPROC, processes),
-        (resource.RLIMIT_NOFILE, DESCRIPTORS_OF_A_CHILD + open_files),
-        (resource.RLIMIT_FSIZE, temp_bytes),
+        (resource.RLIMIT_NPROC, limits.processes),
+        (resource.RLIMIT_NOFILE, DESCRIPTORS_OF_A_CHILD + limits.open_files),
+        (resource.RLIMIT_FSIZE, limits.temp_bytes),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(which, (value, value))
@@ -198,9 +202,8 @@ class Filter:
         _checked(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._address, 0, 0), "prctl(PR_SET_SECCOMP)")
 
 
-def keep_descriptors(null: int, output: int, channel: int) -> None:
-    """Make these descriptors stdin, stdout and stderr, and the channel; close every other one, the originals too."""
-    os.dup2(null, 0)
+def keep_descriptors(output: int, channel: int) -> None:
+    """Make these descriptors stdout and stderr, and the channel; close all others but stdin, the originals too."""
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.dup2(channel, 3)
@@ -208,3 +211,12 @@ def keep_descriptors(null: int, output: int, channel: int) -> None:
 
 
 _DESCRIPTORS_MAX: Final = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+_SIG_SETMASK: Final = int(signal.SIG_SETMASK)
+_NO_SIGNALS: Final = ctypes.byref((ctypes.c_char * 128)())  # sigset_t of glibc
+
+
+def unblock_signals() -> None:
+    """Let every signal through, as in a process of one's own: the zygote had blocked that of its children's deaths."""
+    _checked(_libc.sigprocmask(_SIG_SETMASK, _NO_SIGNALS, None), "sigprocmask")

@@ -42,7 +42,7 @@ def find_out() -> Isolation:
 
 def _try() -> int:
     try:
-        confine.map_identity(os.getuid(), os.getgid())
+        confine.map_identity(confine.identity_map(os.getuid(), os.getgid()))
     except OSError:
         return 1
     try:

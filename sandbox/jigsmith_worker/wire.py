@@ -18,6 +18,8 @@ CONNECTIONS: Final = 2
 HANDED_OVER_MAX: Final = CONNECTIONS + 2
 """Descriptors that come with an order to fork, if any do: the child's ends of its answers and its output, then those that
 put it into its control groups."""
+BATCH_MAX: Final = 16
+"""Orders that are sent as one message: to fork several children costs less than to fork one several times."""
 FORK, KILL, MEASURE = b"F", b"K", b"M"
 
 REPORT: Final = struct.Struct("!cIiQQ")  # zygote to host: what, token, wait status or errno, cpu_us, peak_bytes

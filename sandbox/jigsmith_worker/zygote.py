@@ -16,17 +16,19 @@ from collections import deque
 from typing import Final, NoReturn
 
 from jigsmith_worker import child, confine, usage, wire
+from jigsmith_worker.deaths import Deaths
 from jigsmith_worker.isolation import Isolation
 
-_ORDERS_BYTES: Final = 64 * wire.ORDER.size
+_ORDERS_BYTES: Final = wire.BATCH_MAX * wire.ORDER.size
 
 
 class Zygote:
     """The loop of the forking process."""
 
-    def __init__(self, host: socket.socket, home: child.Home) -> None:
+    def __init__(self, host: socket.socket, home: child.Home, deaths: Deaths) -> None:
         self._host = host
         self._home = home
+        self._deaths = deaths
         self._inbox = bytearray()
         self._handed_over: deque[int] = deque()
         """Descriptors whose order to fork is still to be obeyed."""
@@ -35,58 +37,61 @@ class Zygote:
 
     def serve(self) -> NoReturn:
         """Obey and reap until the host is gone."""
-        awake, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_IGN)  # its end is the host's affair, and SIGKILL's
+        signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        )  # as all others: the first process of a sandbox takes none from inside
         gc.collect()
         gc.freeze()  # what exists now is never collected, so children do not touch (and copy) its pages
         poll = select.poll()
         poll.register(self._host, select.POLLIN)
-        poll.register(awake, select.POLLIN)
+        poll.register(self._deaths, select.POLLIN)
         while True:
             for descriptor, _ in poll.poll():
-                if descriptor == awake:
-                    os.read(awake, 4_096)
+                if descriptor == self._deaths.fileno():
+                    self._deaths.hear()
                     self._reap()
                 else:
                     self._listen()
 
     def _listen(self) -> None:
-        # The kernel delivers the descriptors of one order at a time, with the last byte that it delivers or before.
-        data, descriptors, _, _ = socket.recv_fds(self._host, _ORDERS_BYTES, wire.HANDED_OVER_MAX)
+        # The kernel delivers the descriptors of one message at a time, with the last byte that it delivers or before.
+        data, descriptors, _, _ = socket.recv_fds(self._host, _ORDERS_BYTES, wire.BATCH_MAX * wire.HANDED_OVER_MAX)
         if not data:
             sys.exit(0)
         self._inbox += data
         self._handed_over += descriptors
+        tasks: list[child.Task] = []
         while len(self._inbox) >= wire.ORDER.size:
-            order = wire.ORDER.unpack_from(self._inbox)
+            what, token, temp_bytes, temp_files = wire.ORDER.unpack_from(self._inbox)
             del self._inbox[: wire.ORDER.size]
-            self._obey(*order)
+            if what == wire.FORK:
+                descriptors = [self._handed_over.popleft() for _ in range(self._home.handed_over)]
+                tasks.append(child.Task(token, temp_bytes, temp_files, descriptors))
+            elif token in self._pids:
+                self._obey(what, token)
+        self._fork(tasks)
 
-    def _obey(self, what: bytes, token: int, temp_bytes: int, temp_files: int) -> None:
-        if what == wire.FORK:
-            descriptors = [self._handed_over.popleft() for _ in range(self._home.handed_over)]
-            self._fork(child.Task(token, temp_bytes, temp_files, descriptors))
-            for descriptor in descriptors:
+    def _obey(self, what: bytes, token: int) -> None:
+        if what == wire.KILL:
+            os.kill(self._pids[token], signal.SIGKILL)
+        elif what == wire.MEASURE:
+            self._report(wire.MEASURED, token, 0, usage.tree_cpu_us(self._pids[token]))
+
+    def _fork(self, tasks: list[child.Task]) -> None:
+        """Fork one child after the other, with little in between: all that is written between two forks is copied first."""
+        for task in tasks:
+            try:
+                pid = os.fork() if self._home.isolation is Isolation.SANDBOX else confine.fork_isolated()
+            except OSError as error:
+                self._report(wire.FAILED, task.token, error.errno or 0)
+                continue
+            if pid == 0:
+                child.live(self._home, task)
+            self._tokens[pid] = task.token
+            self._pids[task.token] = pid
+        for task in tasks:
+            for descriptor in task.descriptors:
                 os.close(descriptor)
-        elif token in self._pids:
-            if what == wire.KILL:
-                os.kill(self._pids[token], signal.SIGKILL)
-            elif what == wire.MEASURE:
-                self._report(wire.MEASURED, token, 0, usage.tree_cpu_us(self._pids[token]))
-
-    def _fork(self, task: child.Task) -> None:
-        try:
-            pid = os.fork() if self._home.isolation is Isolation.SANDBOX else confine.fork_isolated()
-        except OSError as error:
-            self._report(wire.FAILED, task.token, error.errno or 0)
-            return
-        if pid == 0:
-            child.live(self._home, task)
-        self._tokens[pid] = task.token
-        self._pids[task.token] = pid
 
     def _reap(self) -> None:
         while self._tokens:

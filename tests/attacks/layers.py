@@ -15,7 +15,7 @@ from jigsmith_sandbox.backend import Backend
 from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
 from jigsmith_sandbox.backends.docker import DockerBackend
 from jigsmith_sandbox.limits import Limits, SandboxLimits
-from jigsmith_worker import confine
+from jigsmith_worker import confine, work
 
 _INSTRUCTION: Final = struct.Struct("=HBBI")  # struct sock_filter: code, jumps if true and if false, operand
 _ALLOW_ALL: Final = _INSTRUCTION.pack(0x06, 0, 0, 0x7FFF0000)  # return SECCOMP_RET_ALLOW
@@ -30,13 +30,9 @@ _NO_NAMESPACES: Final = b"".join(
     )
 )
 """Instructions to be put before a filter (x86_64)."""
-_ANYTHING: Final = {
-    "memory_bytes": 1 << 46,
-    "cpu_ms": 10**9,
-    "processes": 10_000,
-    "open_files": 1_000,
-    "temp_bytes": 1 << 50,
-}
+_ANYTHING: Final = work.Limits(
+    memory_bytes=1 << 46, cpu_ms=10**9, processes=10_000, open_files=1_000, temp_bytes=1 << 50
+)
 
 
 def without_call_filter(patch: pytest.MonkeyPatch, backend: Backend) -> None:
@@ -75,7 +71,7 @@ def without_rlimits(patch: pytest.MonkeyPatch, backend: Backend) -> None:
     """Set rlimits that nothing reaches."""
     del backend
 
-    def anything(limits: Limits) -> dict[str, int]:
+    def anything(limits: Limits) -> work.Limits:
         del limits
         return _ANYTHING
 

@@ -74,6 +74,14 @@ ORDINARY = {
 }
 
 
+async def test_calls_do_not_share_the_state_of_random_numbers(pool: Pool) -> None:
+    """Also where a package keeps one for everybody: numpy's global generator."""
+    source = "import numpy as np\nimport random\ndef f():\n    return [np.random.random(), np.random.randint(10**9), random.random()]"
+    drawn = [json.loads((await run(pool, source)).result_json or "null") for _ in range(6)]
+    for position in range(3):
+        assert len({one[position] for one in drawn}) == 6
+
+
 @pytest.mark.parametrize("name", ORDINARY)
 async def test_ordinary_programs_run(pool: Pool, name: str) -> None:
     """What a function for data or mathematics does, under the policy."""

@@ -16,7 +16,7 @@ from typing import Final
 from jigsmith_sandbox import seccomp
 from jigsmith_sandbox.backend import SandboxSpec
 from jigsmith_sandbox.errors import BackendMissingError, SandboxUnavailableError
-from jigsmith_sandbox.interpreter import CODE_HOME, interpreter_files, package_files
+from jigsmith_sandbox.interpreter import CODE_HOME, ENVIRONMENT, interpreter_files, package_files
 
 _SOCKET_HOME: Final = "/run/jigsmith"
 _WORKER: Final = f"{CODE_HOME}/jigsmith_worker"
@@ -83,7 +83,9 @@ class BubblewrapBackend:
             command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         else:
             command += ["--unshare-user"]
-        command += ["--clearenv", "--setenv", "PATH", "/python/bin", "--setenv", "LANG", "C.UTF-8"]
+        command += ["--clearenv"]
+        for name, value in {"PATH": "/python/bin", **ENVIRONMENT}.items():
+            command += ["--setenv", name, value]
         command += ["--dir", "/run", "--dir", "/tmp", "--chmod", "0777", "/tmp"]  # noqa: S108 - in the sandbox
         parents = {str(folder) for _, target in mounts for folder in Path(target).parents}
         for folder in sorted(parents - {"/"}):  # bwrap would make them 0700, closed to the sandbox's user

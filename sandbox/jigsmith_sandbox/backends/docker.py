@@ -18,7 +18,7 @@ import requests.exceptions
 from jigsmith_sandbox import seccomp
 from jigsmith_sandbox.backend import SandboxSpec
 from jigsmith_sandbox.errors import BackendMissingError, SandboxUnavailableError
-from jigsmith_sandbox.interpreter import CODE_HOME
+from jigsmith_sandbox.interpreter import CODE_HOME, ENVIRONMENT
 
 _T = TypeVar("_T")
 
@@ -100,7 +100,7 @@ class DockerBackend:
             mounts=[
                 docker.types.Mount(_SOCKET_HOME, str(spec.socket_directory.resolve()), type="bind", read_only=True)
             ],
-            environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+            environment={"PATH": "/usr/bin:/bin", **ENVIRONMENT},
             log_config=docker.types.LogConfig(type="json-file", config={"max-size": "64k", "max-file": "1"}),
             runtime=self._runtime,
         )

@@ -52,8 +52,8 @@ def namespace() -> dict[str, Any]:
 
 
 def rehearsal_namespace() -> dict[str, Any]:
-    """Return globals for a run of no consequence, before the real one."""
-    return dict(_globals)
+    """Return the same globals for a run of no consequence, before the real one; what it defines has to be deleted."""
+    return _globals
 
 
 _globals: Final = globals_for(MODULE_NAME)
