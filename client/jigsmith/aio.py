@@ -9,8 +9,9 @@ import grpc
 import grpc.aio
 
 from jigsmith import _status, functions, requests
+from jigsmith.backpressure import Backpressure, lane_of
 from jigsmith.client import DEFAULT_ADDRESS
-from jigsmith.errors import JigsmithError
+from jigsmith.errors import JigsmithError, OverloadedError
 from jigsmith.requests import Invocation
 from jigsmith.tools import AsyncTools
 from jigsmith.v1 import (
@@ -58,6 +59,7 @@ class AsyncClient:
         self._timeout_s = timeout_s
         self._on_receipt = on_receipt
         self._metadata = requests.metadata(token, principal)
+        self._backpressure = Backpressure()
         if root_certificates is None:
             self._channel = grpc.aio.insecure_channel(address, requests.CHANNEL_OPTIONS)
         else:
@@ -328,10 +330,18 @@ class AsyncClient:
     ) -> Invocation:
         """Run a function: in a channel, in a draft revision, or a version by its digest.
 
-        With a `request_id` the run happens at most once. Raises FunctionError and its kind if the function failed.
+        With a `request_id` the run happens at most once. Raises FunctionError and its kind if the function failed,
+        OverloadedError if the runtime is full, or said so a moment ago.
         """
         request = requests.invoke(name, arguments or {}, request_id)
-        return requests.invocation(await self._ask(self._invocations.Invoke, request, timeout_s))
+        lane, timeout_s = lane_of(name), timeout_s or self._timeout_s
+        if not request_id:  # an answer that is remembered is given however full it is
+            self._backpressure.check(lane, timeout_s)
+        try:
+            return requests.invocation(await self._ask(self._invocations.Invoke, request, timeout_s))
+        except OverloadedError as error:
+            self._backpressure.hear(lane, timeout_s, error)
+            raise
 
     async def invoke_batch(
         self, calls: Iterable[tuple[str, Mapping[str, Any] | str]], *, timeout_s: float | None = None

@@ -61,13 +61,16 @@ def _refuse(text: str) -> JsonValue:
     raise CanonicalError(f"{text} is not an integer")
 
 
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+
+
 def _write(value: JsonValue, parts: list[str], depth: int) -> None:
     if depth == 0:
         raise CanonicalError(f"nested deeper than {DEPTH_MAX}")
     if isinstance(value, str):
         parts.append(_quoted(str(value)))
-    elif value is None or isinstance(value, bool):
-        parts.append({None: "null", True: "true", False: "false"}[value])
+    elif value is None or value is True or value is False:
+        parts.append(_CONSTANTS[value])
     elif isinstance(value, int):
         parts.append(int.__repr__(value))
     elif isinstance(value, Mapping):
@@ -86,8 +89,12 @@ def _write_object(value: Mapping[str, JsonValue], parts: list[str], depth: int) 
     parts.append("{")
     comma = ""
     for key in _sorted(value):
-        parts.append(f"{comma}{_quoted(str(key))}:")
-        _write(value[key], parts, depth - 1)
+        inner = value[key]
+        if type(inner) is str and depth > 1:  # most of what is written here
+            parts.append(f"{comma}{_quoted(str(key))}:{_quoted(inner)}")
+        else:
+            parts.append(f"{comma}{_quoted(str(key))}:")
+            _write(inner, parts, depth - 1)
         comma = ","
     parts.append("}")
 

@@ -9,7 +9,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from jigsmith import _status, functions, requests
-from jigsmith.errors import JigsmithError
+from jigsmith.backpressure import Backpressure, lane_of
+from jigsmith.errors import JigsmithError, OverloadedError
 from jigsmith.requests import Invocation
 from jigsmith.tools import Tools
 from jigsmith.v1 import (
@@ -59,6 +60,7 @@ class Client:
         self._timeout_s = timeout_s
         self._on_receipt = on_receipt
         self._metadata = requests.metadata(token, principal)
+        self._backpressure = Backpressure()
         if root_certificates is None:
             self._channel = grpc.insecure_channel(address, requests.CHANNEL_OPTIONS)
         else:
@@ -331,10 +333,18 @@ class Client:
     ) -> Invocation:
         """Run a function: in a channel, in a draft revision, or a version by its digest.
 
-        With a `request_id` the run happens at most once. Raises FunctionError and its kind if the function failed.
+        With a `request_id` the run happens at most once. Raises FunctionError and its kind if the function failed,
+        OverloadedError if the runtime is full, or said so a moment ago.
         """
         request = requests.invoke(name, arguments or {}, request_id)
-        return requests.invocation(self._ask(self._invocations.Invoke, request, timeout_s))
+        lane, timeout_s = lane_of(name), timeout_s or self._timeout_s
+        if not request_id:  # an answer that is remembered is given however full it is
+            self._backpressure.check(lane, timeout_s)
+        try:
+            return requests.invocation(self._ask(self._invocations.Invoke, request, timeout_s))
+        except OverloadedError as error:
+            self._backpressure.hear(lane, timeout_s, error)
+            raise
 
     def invoke_batch(
         self, calls: Iterable[tuple[str, Mapping[str, Any] | str]], *, timeout_s: float | None = None

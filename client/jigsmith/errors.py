@@ -74,6 +74,8 @@ class JigsmithError(Exception):
     """The name of a gRPC status code, such as `UNAVAILABLE`."""
     metadata: Mapping[str, str]
     """What else programs may want to know."""
+    details: Details
+    """All that the status said."""
 
     def __init__(self, message: str, *, status: str = "UNKNOWN", details: Details | None = None) -> None:
         super().__init__(message)
@@ -82,7 +84,7 @@ class JigsmithError(Exception):
         self.reason = details.reason
         self.status = status
         self.metadata = details.metadata or {}
-        self._details = details
+        self.details = details
 
     def __str__(self) -> str:
         return f"{self.reason or self.status}: {self.message}"
@@ -98,7 +100,7 @@ class RequestInvalidError(RequestError):
     @property
     def violations(self) -> tuple[Violation, ...]:
         """Each fault, with the field it is in."""
-        return self._details.violations
+        return self.details.violations
 
 
 class ArgumentsInvalidError(RequestInvalidError):
@@ -151,7 +153,7 @@ class FunctionError(JigsmithError):
     @property
     def failure(self) -> Failure:
         """How it failed."""
-        return self._details.failure
+        return self.details.failure
 
     @property
     def exception_type(self) -> str:
@@ -183,7 +185,7 @@ class ResultError(FunctionError):
     @property
     def violations(self) -> tuple[Violation, ...]:
         """Each place where the result does not fit its schema."""
-        return self._details.violations
+        return self.details.violations
 
 
 class LimitExceededError(FunctionError):
@@ -200,7 +202,7 @@ class UnavailableError(JigsmithError):
     @property
     def retry_after_ms(self) -> int | None:
         """When to come back, if the runtime said so."""
-        return self._details.retry_after_ms
+        return self.details.retry_after_ms
 
 
 class OverloadedError(UnavailableError):

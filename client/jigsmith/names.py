@@ -79,8 +79,9 @@ class _Name:
         return cls(**values)
 
 
-def _fields(form: str) -> list[str]:
-    return [part.strip("{}") for part in form.split("/") if part.startswith("{")]
+@functools.cache
+def _fields(form: str) -> tuple[str, ...]:
+    return tuple(part.strip("{}") for part in form.split("/") if part.startswith("{"))
 
 
 def _shown(text: str) -> str:

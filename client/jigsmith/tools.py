@@ -35,6 +35,10 @@ class Called:
     """The run's resource name; empty if nothing ran."""
     log_index: int | None = None
     """Where the audit log says how the run ended."""
+    log_origin: str = ""
+    """Which log that is."""
+    leaf_hash: str = ""
+    """Of that entry, hexadecimal: with it `jigsmith audit verify receipt` shows that the log still holds the same."""
 
 
 class _Set:
@@ -78,7 +82,14 @@ def _error_text(reason: str, message: str, advice: str, **more: str) -> str:
 
 
 def _called(run: Invocation) -> Called:
-    return Called(run.result_json, invocation=run.name, log_index=run.receipt.index)
+    where = run.receipt
+    return Called(
+        run.result_json,
+        invocation=run.name,
+        log_index=where.index,
+        log_origin=where.log_origin,
+        leaf_hash=where.leaf_hash.hex(),
+    )
 
 
 def _failed(error: JigsmithError) -> Called:
@@ -89,6 +100,8 @@ def _failed(error: JigsmithError) -> Called:
         failed=True,
         invocation=error.metadata.get("invocation", ""),
         log_index=int(index) if index.isdecimal() else None,
+        log_origin=error.metadata.get("log_origin", ""),
+        leaf_hash=error.metadata.get("leaf_hash", ""),
     )
 
 

@@ -65,15 +65,26 @@ class Lane:
         """How many places are taken."""
         return self._concurrency - self._free
 
+    def enter_at_once(self) -> "Place | None":
+        """Return a place if nobody has to wait for one, else None."""
+        if not self._free or self._waiting:
+            return None
+        self._free -= 1
+        now = asyncio.get_running_loop().time()
+        return Place(self, now, now)
+
     async def enter(self, deadline: float | None) -> "Place":
         """Wait for a place and hold it until it is left. `deadline` is in the loop's time.
 
         Raises QueueFullError at once if the queue is full or the expected wait exceeds the deadline. Whoever is cancelled
         while waiting leaves the queue.
         """
+        place = self.enter_at_once()
+        if place is not None:
+            return place
         loop = asyncio.get_running_loop()
         came = loop.time()
-        await self._take(deadline, came)
+        await self._wait_for_turn(deadline, came)
         return Place(self, came, loop.time())
 
     def check(self, deadline: float | None, now: float) -> None:
@@ -89,10 +100,7 @@ class Lane:
         self._stay_s += _WEIGHT_OF_NEWEST * (held_s - self._stay_s)
         self._give_back()
 
-    async def _take(self, deadline: float | None, now: float) -> None:
-        if self._free and not self._waiting:
-            self._free -= 1
-            return
+    async def _wait_for_turn(self, deadline: float | None, now: float) -> None:
         self.check(deadline, now)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)

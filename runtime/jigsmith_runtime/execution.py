@@ -175,7 +175,10 @@ class Executor:
     async def execute(self, request: Request, stop: Stop) -> Answer:
         """Run a call. Not to be cancelled: `stop` is for that. Raises RuntimeFault."""
         resolution = await self.prepare(request)
-        place = await stop.guard(self._lanes[resolution.lane].enter(request.deadline))
+        lane = self._lanes[resolution.lane]
+        place = lane.enter_at_once()
+        if place is None:
+            place = await stop.guard(lane.enter(request.deadline))
         try:
             begun = await self._begin(request, resolution)
             while not self._targets.holds(resolution):  # the channel moved while we waited

@@ -31,9 +31,7 @@ def parse(text: str, bytes_max: int) -> JsonValue:
     if nesting(text) > DEPTH_MAX:
         raise JsonTextError(f"is nested deeper than {DEPTH_MAX} levels")
     try:
-        value: JsonValue = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
-        )
+        value: JsonValue = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise JsonTextError(f"is not JSON: {error.msg} at character {error.pos}") from None
     if _SURROGATE.search(text):
@@ -82,6 +80,11 @@ def _integer(digits: str) -> int:
         return int(digits)
     except ValueError:
         raise JsonTextError("contains an integer with too many digits") from None
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
+)
 
 
 def _encodable(value: JsonValue) -> None:

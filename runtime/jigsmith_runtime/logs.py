@@ -1,17 +1,28 @@
 """The logs that people and machines read: structlog on stderr, JSON on a pipe, readable on a terminal."""
 
+import json
 import sys
+from typing import Final
 
 import structlog
 
 from jigsmith_runtime.settings import LogFormat
+
+_encode: Final = json.JSONEncoder(default=repr).encode
+"""Made once: json.dumps would set up a new one for every line."""
+
+
+def _serialize(event: structlog.typing.EventDict, **_: object) -> str:
+    return _encode(event)
 
 
 def configure(log_format: LogFormat) -> None:
     """Set structlog up for the process."""
     as_json = not sys.stderr.isatty() if log_format == "auto" else log_format == "json"
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer(serializer=_serialize)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[

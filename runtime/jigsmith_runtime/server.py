@@ -251,6 +251,8 @@ def _listen(settings: Settings, identity: IdentityInterceptor, refusals: Refusal
             ("grpc.max_send_message_length", _SEND_BYTES_MAX),
         ],
     )
+    # Of registered handlers grpc.aio awaits one request each, all of them anew with every RPC; of generic ones just one.
+    server.add_registered_method_handlers = lambda *_: None  # type: ignore[method-assign]
     try:
         if settings.tls_cert is None or settings.tls_key is None:
             port = server.add_insecure_port(settings.listen)

@@ -295,6 +295,30 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(new_runti
     assert not [line for line in lines if line.get("reason") == "QUEUE_FULL" and line["event"] == "rpc.ended"]
 
 
+async def test_who_was_sent_away_does_not_ask_before_the_time_is_up(new_runtime) -> None:
+    """The client refuses in the runtime's place what the runtime has just refused, and nothing else."""
+    runtime = new_runtime("--concurrency", "1", "--max-waiting", "1", "--sandboxes", "1")
+    async with AsyncClient(runtime.address, token=runtime.token("optimizer"), timeout_s=60) as client:
+        name = await register(client, "import time\ndef f():\n    time.sleep(1)\n    return 1")
+        busy = [asyncio.create_task(client.invoke(name)) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        with pytest.raises(errors.OverloadedError) as asked:
+            await client.invoke(name)
+        for _ in range(50):
+            with pytest.raises(errors.OverloadedError, match="not asked again") as held_back:
+                await client.invoke(name)
+            assert held_back.value.reason == "QUEUE_FULL"
+            assert 0 < held_back.value.retry_after_ms <= asked.value.retry_after_ms
+        with pytest.raises(errors.OverloadedError, match="queue is full"):
+            await client.invoke(name, timeout_s=90)  # could wait longer, so it is worth asking
+        assert [one.result for one in await asyncio.gather(*busy)] == [1, 1]
+        await asyncio.sleep(min(asked.value.retry_after_ms / 1_000, 2.0))
+        assert (await client.invoke(name)).result == 1
+    await asyncio.sleep(1.2)
+    lines = [json.loads(line) for line in runtime.log.splitlines() if line.startswith("{")]
+    assert sum(line["count"] for line in lines if line["event"] == "rpc.refused") == 2
+
+
 async def test_a_remembered_answer_is_given_however_full_it_is(new_runtime) -> None:
     """Asking again with the same request_id runs nothing, so it needs no room."""
     runtime = new_runtime("--concurrency", "1", "--max-waiting", "1", "--sandboxes", "1")
