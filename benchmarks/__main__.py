@@ -18,19 +18,25 @@ from pathlib import Path
 from jigsmith_sandbox.backends import choose
 from jigsmith_sandbox.pool import Pool
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import acceptance, audit_log, many_runtimes, peers, rollouts, samples
 from benchmarks.processes import Process, echo_server, pss_mb, runtime
 from benchmarks.samples import Samples
 from benchmarks.subjects import KINDS, Echo, Runtime, channel
+from benchmarks.testbed import contest
 
 SUMMARY = Path("build/bench/summary.json")
+ROWS = Path("../shared/data/tatqa.jsonl")
+"""TAT-QA, for the testbed; it is no part of the project."""
 
 _RUNTIMES = {"bubblewrap": ("bubblewrap", None), "docker": ("docker", None), "docker_runsc": ("docker", "runsc")}
 """Backend and container runtime by the name in the keys."""
 _SCIENTIFIC_MB_MIN = 40.0
 """Sandboxes do not say which profile they have: numpy, pandas and sympy take more than this, the standard library far less."""
+_OVERLOAD_PAUSE_S = 1.0
+"""Until nothing of an overload is queued any more."""
 _SETTLE_S = 0.15
 """For what a call leaves to be done after its answer: forking ahead, reaping."""
 
@@ -38,8 +44,10 @@ _SETTLE_S = 0.15
 class Benchmark:
     """One run."""
 
-    def __init__(self, console: Console, *, rounds: int) -> None:
+    def __init__(self, console: Console, *, rounds: int, rows: Path | None) -> None:
+        """`rows` is what the testbed trains on; None leaves it out."""
         self.found = Samples()
+        self._rows = rows
         self._console = console
         self._rounds = rounds
         self._began = time.monotonic()
@@ -58,6 +66,7 @@ class Benchmark:
         for one in runtimes:
             self._say(f"overload: {one.name}")
             await self._overload(one, echo)
+            await one.close()
             await asyncio.sleep(_SETTLE_S)  # until the last children are gone
             self._memory(one)
 
@@ -110,8 +119,12 @@ class Benchmark:
 
     async def _overload(self, one: Runtime, echo: Echo) -> None:
         peak = max([await samples.rate(one.call, concurrency, 2.0) for concurrency in (8, 16, 32)])
-        goodput = await samples.goodput(one.succeeds, 4 * peak, 4.0)
-        self.found.add(f"goodput_{one.name}_at_4x_share", goodput / peak)
+        heeding = await samples.goodput(one.client_succeeds, 4 * peak, 4.0)
+        self.found.add(f"goodput_{one.name}_at_4x_share", heeding / peak)
+        await asyncio.sleep(_OVERLOAD_PAUSE_S)
+        flood = await samples.goodput(one.succeeds, 4 * peak, 4.0)
+        self.found.add(f"goodput_{one.name}_in_4x_flood_share", flood / peak)
+        await asyncio.sleep(_OVERLOAD_PAUSE_S)
         # What would be left if refusing cost no more than a bare echo: the other three quarters of the load, as echoes.
         beside, _ = await asyncio.gather(samples.rate(one.call, 16, 3.0), samples.goodput(echo.answers, 3 * peak, 3.0))
         self.found.add(f"goodput_{one.name}_beside_3x_echoes_share", beside / peak)
@@ -158,6 +171,19 @@ class Benchmark:
         self._say("what the policy's guards cost")
         slowdowns = json.loads(peers.python("benchmarks.policy_slowdown"))
         self.found.add("policy_slowdown", *slowdowns.values())
+        self._testbed()
+
+    def _testbed(self) -> None:
+        if self._rows is None:
+            self._say("the testbed is LEFT OUT, as asked for")
+        elif not self._rows.is_file():
+            self._say(
+                f"the testbed is LEFT OUT: there is no {self._rows} (TAT-QA as JSON lines; --rows names another place)"
+            )
+        else:
+            self._say("trainings on TAT-QA, some twenty minutes of them")
+            for key, value in contest.measure(self._rows, self._say).items():
+                self.found.add(key, value)
 
     def _floors(self) -> None:
         for profile in ("python", "scientific"):
@@ -175,7 +201,7 @@ class Benchmark:
                 self.found.add(f"cold_start_{name}_ms", (time.perf_counter() - begin) * 1_000)
 
     def _say(self, what: str) -> None:
-        self._console.print(f"[dim]{time.monotonic() - self._began:5.0f} s  {what}[/dim]")
+        self._console.print(f"[dim]{time.monotonic() - self._began:5.0f} s  {escape(what)}[/dim]")
 
 
 def summary(found: Samples) -> dict[str, float]:
@@ -247,9 +273,9 @@ def show(console: Console, figures: dict[str, float]) -> None:
     console.print(table)
 
 
-async def measure(console: Console, names: list[str], *, rounds: int) -> dict[str, float]:
+async def measure(console: Console, names: list[str], *, rounds: int, rows: Path | None) -> dict[str, float]:
     """Start everything, measure, and return the figures."""
-    benchmark = Benchmark(console, rounds=rounds)
+    benchmark = Benchmark(console, rounds=rounds, rows=rows)
     async with contextlib.AsyncExitStack() as stack:
         server = stack.enter_context(echo_server())
         echo = Echo(server, await stack.enter_async_context(channel(server)))
@@ -267,6 +293,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--backend", action="append", choices=_RUNTIMES, help="default: all that this machine has")
+    parser.add_argument("--rows", type=Path, default=ROWS, help="TAT-QA as JSON lines, for the testbed")
+    parser.add_argument("--without-testbed", action="store_true", help="which takes longer than all the rest")
     options = parser.parse_args()
     console = Console()
     there = ["bubblewrap", *(n for n in ("docker", "docker_runsc") if peers.docker_has(_RUNTIMES[n][1]))]
@@ -277,7 +305,8 @@ def main() -> None:
     )
     if missing:
         console.print(f"not measured here: {', '.join(missing)}")
-    figures = asyncio.run(measure(console, names, rounds=options.rounds))
+    rows = None if options.without_testbed else options.rows
+    figures = asyncio.run(measure(console, names, rounds=options.rounds, rows=rows))
     SUMMARY.parent.mkdir(parents=True, exist_ok=True)
     SUMMARY.write_text(json.dumps(figures, indent=2) + "\n")
     show(console, figures)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import grpc
 import grpc.aio
+from jigsmith.aio import AsyncClient
+from jigsmith.errors import JigsmithError
 from jigsmith.v1 import function_pb2, function_pb2_grpc, invocation_pb2, invocation_pb2_grpc
 
 from benchmarks.echo_server import METHOD
@@ -83,6 +85,7 @@ class Runtime:
         self._invocations = invocation_pb2_grpc.InvocationServiceStub(channel)
         self._requests: dict[str, invocation_pb2.InvokeRequest] = {}
         self._new = itertools.count(time.time_ns())
+        self._client: AsyncClient | None = None
 
     async def prepare(self) -> None:
         """Register what will be called."""
@@ -102,6 +105,20 @@ class Runtime:
             await self._invocations.Invoke(self._requests[""], metadata=_CALLER, timeout=_OVERLOAD_DEADLINE_S)
             return True
         return False
+
+    async def client_succeeds(self) -> bool:
+        """Make the same call by our client, which heeds when a runtime asks to come back; return whether it was answered."""
+        if self._client is None:
+            self._client = AsyncClient(self.process.address, principal="user:benchmark", timeout_s=_OVERLOAD_DEADLINE_S)
+        with contextlib.suppress(JigsmithError):
+            await self._client.invoke(self._requests[""].name, self._requests[""].arguments_json)
+            return True
+        return False
+
+    async def close(self) -> None:
+        """Close what `client_succeeds` opened."""
+        if self._client is not None:
+            await self._client.close()
 
     async def first_call(self) -> tuple[float, float]:
         """Register a function that was never seen and call it; return how long each took, in ms."""

@@ -12,14 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import ag2_package
 from tests.e2e.endpoint import Endpoint
 from tests.e2e.training import STOP, THRICE, TWICE, Run, function, names, remove, splits
 
 BACKENDS = ["bubblewrap"]
-VERSION = "0.13.4"
-_FOLDER = Path(__file__).parents[2] / "build" / f"ag2-{VERSION}"
 _DRIVER = Path(__file__).with_name("ag2_driver.py")
-_INSTALL_TIMEOUT_S = 300
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -27,12 +25,10 @@ pytestmark = pytest.mark.timeout(400)
 @pytest.fixture(scope="module")
 def ag2() -> Path:
     """Give the folder that AG2 is installed in."""
-    if not (_FOLDER / "autogen").is_dir():
-        command = [sys.executable, "-m", "pip", "install", "-q", "--target", _FOLDER, f"ag2[openai]=={VERSION}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_INSTALL_TIMEOUT_S)
-        if done.returncode != 0:
-            pytest.skip(f"ag2 {VERSION} cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
-    return _FOLDER
+    try:
+        return ag2_package.installed()
+    except ag2_package.Ag2MissingError as error:
+        pytest.skip(str(error))
 
 
 def as_ag2(action: tuple[str, dict]) -> tuple[str, dict]:
