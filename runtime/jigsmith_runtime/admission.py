@@ -11,7 +11,7 @@ from jigsmith_runtime.errors import QueueFullError
 
 _FIRST_GUESS_S: Final = 0.05
 _WEIGHT_OF_NEWEST: Final = 0.1
-_RETRY_MS_STEP: Final = 50
+_RETRY_MS_STEP: Final = 25
 """Waits are rounded up to it: nobody can tell one ms from the next, and equal answers need not be made anew."""
 
 
@@ -122,5 +122,6 @@ class Lane:
         self._free += 1
 
     def _full(self, why: str, wait_s: float) -> QueueFullError:
-        steps = max(1, math.ceil(wait_s * 1_000 / _RETRY_MS_STEP))
+        # When half of those who wait now have been served: after all of them, nobody would be left to serve.
+        steps = max(1, math.ceil(wait_s / 2 * 1_000 / _RETRY_MS_STEP))
         return QueueFullError(f"the {self.name} lane is busy: {why}", steps * _RETRY_MS_STEP, lane=self.name.value)
