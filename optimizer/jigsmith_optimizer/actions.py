@@ -2,14 +2,21 @@
 
 import json
 import keyword
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from jigsmith_optimizer.texts import beginning, well_formed
+
 ActionKind = Literal["add_function", "revise_function", "remove_function", "terminate"]
 
+_NAME_CHARS_MAX: Final = 64
+"""Names of tools are no longer, in any API."""
 _SOURCE_CHARS_MAX: Final = 65_536
 _EXAMPLES_MAX: Final = 8
+_DEPTH_MAX: Final = 64
+"""Of lists and objects in each other: what has a canonical form at the runtime."""
 
 PACKAGES: Final = ("numpy", "pandas", "sympy")
 """What functions may import beyond the standard library: the runtime's profile `scientific` has them."""
@@ -81,13 +88,8 @@ def tools() -> list[dict[str, Any]]:
 
 def parse(tool_name: str, arguments_json: str, present: frozenset[str]) -> Action:
     """Check a model's tool call against the functions that are present. Raises ActionInvalidError."""
-    try:
-        given = json.loads(arguments_json)
-    except (ValueError, RecursionError) as error:
-        raise ActionInvalidError(f"the arguments are not JSON: {error}") from error
-    if not isinstance(given, dict):
-        raise ActionInvalidError("the arguments are not a JSON object")
-    reason = str(given.get("reason", ""))[:2_000]
+    given = _given(arguments_json)
+    reason = _text(given, "reason")[:2_000]
     match tool_name:
         case "terminate":
             return Action("terminate", reason=reason)
@@ -97,38 +99,77 @@ def parse(tool_name: str, arguments_json: str, present: frozenset[str]) -> Actio
             _known(given, present)
             return _function("revise_function", given, reason)
         case "add_function":
-            if given.get("name") in present:
-                raise ActionInvalidError(f"{given['name']} exists already: use revise_function")
+            if (name := _text(given, "name")) in present:
+                raise ActionInvalidError(f"{name} exists already: use revise_function")
             return _function("add_function", given, reason)
-    raise ActionInvalidError(f"there is no action {tool_name!r}")
+    raise ActionInvalidError(f"there is no action {beginning(tool_name, 100)!r}")
+
+
+def _given(arguments_json: str) -> dict[str, Any]:  # JSON
+    """Return a call's arguments, of which every text is well-formed and every number finite. Raises ActionInvalidError."""
+    try:
+        given = _checked(json.loads(arguments_json, parse_constant=_refuse), _DEPTH_MAX)
+    except (ValueError, RecursionError) as error:
+        raise ActionInvalidError(f"the arguments are not JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise ActionInvalidError("the arguments are not a JSON object")
+    return given
+
+
+def _checked(value: Any, depth: int) -> Any:  # JSON
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ActionInvalidError("a number in the arguments is too large")
+    if isinstance(value, dict | list) and not depth:
+        raise ActionInvalidError(f"the arguments are nested deeper than {_DEPTH_MAX}")
+    if isinstance(value, dict):
+        return {well_formed(name): _checked(one, depth - 1) for name, one in value.items()}
+    return [_checked(one, depth - 1) for one in value] if isinstance(value, list) else value
+
+
+def _refuse(constant: str) -> None:
+    raise ActionInvalidError(f"{constant} is no number of JSON: use null, or a text")
+
+
+def _text(given: Mapping[str, Any], name: str) -> str:
+    """Return a text; empty if there is none. Raises ActionInvalidError for any other value."""
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ActionInvalidError(f"`{name}` must be a text, not {beginning(json.dumps(value), 100)}")
+    return value or ""
 
 
 def _known(given: Mapping[str, Any], present: frozenset[str]) -> str:
-    name = str(given.get("name", ""))
+    name = _text(given, "name")
     if name not in present:
-        raise ActionInvalidError(f"there is no function {name!r}; there are: {', '.join(sorted(present)) or 'none'}")
+        raise ActionInvalidError(
+            f"there is no function {beginning(name, 100)!r}; there are: {', '.join(sorted(present)) or 'none'}"
+        )
     return name
 
 
 def _function(kind: ActionKind, given: Mapping[str, Any], reason: str) -> Action:
-    name, source, parameters = given.get("name"), given.get("source"), given.get("parameters")
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-        raise ActionInvalidError(f"{name!r} is no Python identifier")
-    if not isinstance(source, str) or not source.strip() or len(source) > _SOURCE_CHARS_MAX:
+    name, source, parameters = _text(given, "name"), _text(given, "source"), given.get("parameters")
+    if not name.isidentifier() or keyword.iskeyword(name) or len(name) > _NAME_CHARS_MAX:
+        raise ActionInvalidError(
+            f"{beginning(name, 100)!r} is no Python identifier of at most {_NAME_CHARS_MAX} characters"
+        )
+    if not source.strip() or len(source) > _SOURCE_CHARS_MAX:
         raise ActionInvalidError("`source` must be Python source of at most 64 KiB")
     if not isinstance(parameters, dict) or parameters.get("type") != "object":
         raise ActionInvalidError('`parameters` must be a JSON Schema with "type": "object"')
     packages = given.get("packages") or []
-    if not isinstance(packages, list) or not set(map(str, packages)) <= set(PACKAGES):
+    if not isinstance(packages, list) or not all(one in PACKAGES for one in packages):
         raise ActionInvalidError(f"`packages` must be a list out of: {', '.join(PACKAGES)}")
     return Action(
         kind,
         name,
-        str(given.get("description", ""))[:4_000],
+        _text(given, "description")[:4_000],
         parameters,
         source,
         reason,
-        tuple(sorted(map(str, packages))),
+        tuple(sorted(set(packages))),
         _examples(given.get("examples")),
     )
 

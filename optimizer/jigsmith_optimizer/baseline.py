@@ -8,12 +8,25 @@ What training cost is spent on asking again instead: several answers to each tas
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from jigsmith_optimizer.agents import Conversation
 from jigsmith_optimizer.grading import answer_in
 from jigsmith_optimizer.rollout import Evaluation, Rollouts
 from jigsmith_optimizer.tasks import Task
 from jigsmith_optimizer.weights import Weights
+
+VOTE_TEMPERATURE: Final = 0.7
+"""What several answers are drawn at, as in arXiv:2203.11171, section 3.1. At temperature 0 they are all the same answer, and a
+majority of them says no more than one."""
+
+
+def vote_temperature(own: float | None, samples: int) -> float | None:
+    """Return the temperature of so many answers to each task: the agent's own if that is higher, or there is but one.
+
+    None is a model that refuses the parameter: it samples as it does.
+    """
+    return own if own is None or samples == 1 else max(own, VOTE_TEMPERATURE)
 
 
 def samples_for(budget_tokens: int, one_pass_tokens: int) -> int:

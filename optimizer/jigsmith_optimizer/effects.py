@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jigsmith_optimizer.intervals import Interval, paired_gain
-from jigsmith_optimizer.rollout import Evaluation, Rollouts
+from jigsmith_optimizer.comparison import compared
+from jigsmith_optimizer.intervals import Interval
+from jigsmith_optimizer.rollout import Evaluation, Rollout, Rollouts
 from jigsmith_optimizer.weights import FunctionStore, Weights
 
 
@@ -20,7 +21,7 @@ class Effect:
     """Tasks that are solved with it and not without."""
     losses: int
     gain: Interval
-    """The share of all tasks that it wins."""
+    """The share of all tasks that it wins; the interval takes tasks of a group as one observation."""
 
     @property
     def earns_its_place(self) -> bool:
@@ -47,16 +48,16 @@ async def leave_one_out(
         concerned = [
             one for one in evaluation.rollouts if any(step.function == name for step in one.conversation.steps)
         ]
-        wins = losses = 0
+        measured: dict[str, Rollout] = {}
         if concerned:
             others = {key: one for key, one in weights.functions.items() if key != name}
             without = await store.revise(
                 others, parent=weights.revision, message=f"without {name}, to measure its effect"
             )
             done = evaluating(f"without {name}", len(concerned))
-            measured = await rollouts.evaluate([one.task for one in concerned], without, done=done)
-            differences = Evaluation(tuple(concerned)).differences(measured)
-            wins, losses = differences.count(1), differences.count(-1)
-        gain = paired_gain(wins, losses, len(evaluation.rollouts))
-        effects.append(Effect(name, calls.get(name, 0), users.get(name, 0), wins, losses, gain))
+            found = await rollouts.evaluate([one.task for one in concerned], without, done=done)
+            measured = {one.task.id: one for one in found.rollouts}
+        others_equal = Evaluation(tuple(measured.get(one.task.id, one) for one in evaluation.rollouts))
+        paired = compared(evaluation, others_equal)
+        effects.append(Effect(name, calls.get(name, 0), users.get(name, 0), paired.wins, paired.losses, paired.gain))
     return effects

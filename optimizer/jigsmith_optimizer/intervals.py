@@ -1,6 +1,7 @@
 """Intervals of shares and of paired differences of shares."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
@@ -32,16 +33,23 @@ def wilson(count: int, total: int, confidence: float = CONFIDENCE) -> Interval:
     return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
-def paired_gain(wins: int, losses: int, total: int, confidence: float = CONFIDENCE) -> Interval:
-    """Return the share won minus the share lost of paired tasks, and its interval.
+def paired_gain(sums: Sequence[int], sizes: Sequence[int], confidence: float = CONFIDENCE) -> Interval:
+    """Return the share won less the share lost of paired tasks that come in groups, and its interval.
 
-    The bounds are those of Agresti and Min (2005): Wald's, after half a task was added to each of the four cells.
+    `sums` are wins less losses of each group, `sizes` its tasks. Tasks of a group may depend on each other in any way: the
+    variance is that of a ratio of sums over groups (Rao and Scott 1992). For
+    groups of one task the bounds are those of Agresti and Min (2005): Wald's, after half a task was added to each of the four
+    cells; in general half a group of the size that a task finds itself in.
     """
+    total = sum(sizes)
     if total == 0:
         return Interval(0.0, -1.0, 1.0)
-    n, difference, discordant = total + 2, wins - losses, wins + losses + 1
+    size, difference = sum(one * one for one in sizes) / total, sum(sums)
+    n = total + 2 * size
     middle = difference / n
-    half = _z(confidence) * math.sqrt(max(0.0, discordant - difference**2 / n)) / n
+    added = size**2 * (1 + 2 * middle**2)
+    squares = sum((one - middle * tasks) ** 2 for one, tasks in zip(sums, sizes, strict=True))
+    half = _z(confidence) * math.sqrt(squares + added) / n
     return Interval(difference / total, max(-1.0, middle - half), min(1.0, middle + half))
 
 

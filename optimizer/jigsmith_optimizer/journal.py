@@ -9,19 +9,23 @@ SQLite (sqlite.org), one file. Results that become ready while one commit is bei
 """
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from jigsmith.canonical import JsonValue, digest
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_ROWS: Final = 256
+"""Read at a time."""
 _FINISH_S: Final = 10.0
 """How long to wait at the end for what is paid for and under way."""
 _SCHEMA: Final = """
@@ -35,6 +39,14 @@ Result = Any
 
 class JournalError(Exception):
     """The journal cannot be used for this; the message says what to do."""
+
+
+class NotJournalledError(JournalError):
+    """A replay has come to the end of what the journal holds."""
+
+
+class JournalStorageError(JournalError):
+    """The disk or the file system refuses: what is in the journal stays, and nothing more can be kept."""
 
 
 class Journal:
@@ -63,30 +75,77 @@ class Journal:
 
     async def aclose(self) -> None:
         """Close the file, when what is paid for has come in."""
-        if self._under_way:
-            await asyncio.wait(self._under_way.values(), timeout=_FINISH_S)
+        await self.settle()
         for task in list(self._under_way.values()):
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         self.close()
 
+    async def settle(self) -> None:
+        """Wait for what is paid for and under way, if nobody else does any more."""
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=_FINISH_S)
+
     def close(self) -> None:
         """Close the file; what was given out is in it."""
         self._thread.shutdown()
-        self._connection.close()
+        with self._statements() as connection:
+            connection.close()
+
+    @contextmanager
+    def _statements(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to one thread at a time. Raises JournalStorageError for whatever SQLite meets."""
+        try:
+            with self._lock:
+                yield self._connection
+        except sqlite3.Error as error:
+            raise JournalStorageError(
+                f"{self._path} cannot be read or written ({error}): see whether the disk is full or a limit on files is reached"
+            ) from error
 
     # --- facts: what the run is
 
     def fact(self, name: str) -> Result | None:
         """Return what was kept under a name, or None."""
-        with self._lock:
-            row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        with self._statements() as connection:
+            row = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    def keep(self, name: str, value: Result) -> None:
-        """Keep a value under a name; durable when this returns."""
-        with self._lock, self._connection:
-            self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+    def keep(self, name: str, value: Result, *, synced: bool = True) -> None:
+        """Keep a value under a name.
+
+        It outlives the process when this returns, and a power failure, too, if it is `synced`; else once the next result is.
+        """
+        with self._statements() as connection:
+            if not synced:
+                connection.execute(
+                    "PRAGMA synchronous = NORMAL"
+                )  # no fsync, which would cost each request milliseconds
+            try:
+                with connection:
+                    connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+            finally:
+                if not synced:
+                    connection.execute("PRAGMA synchronous = FULL")
+
+    def digest(self) -> str:
+        """Return the sha256 over all facts and results, whatever the order in which they were written."""
+        found = hashlib.sha256()
+        for query in ("SELECT name, value FROM facts ORDER BY name", "SELECT * FROM results ORDER BY kind, key"):
+            for row in self._rows(query):
+                found.update(json.dumps(row).encode() + b"\n")
+        return found.hexdigest()
+
+    def _rows(self, query: str, *values: str) -> Iterator[tuple[str, ...]]:
+        """Yield the rows of a query without holding all of them."""
+        with self._statements() as connection:
+            cursor = connection.execute(query, values)
+        while True:
+            with self._statements():
+                rows: list[tuple[str, ...]] = cursor.fetchmany(_ROWS)
+            if not rows:
+                return
+            yield from rows
 
     # --- results: what was paid for
 
@@ -104,8 +163,8 @@ class Journal:
             return json.loads(known)
         if key not in self._under_way:
             if self._replay:
-                raise JournalError(
-                    f"{self._path} holds no {kind} of this kind: the run was not finished, or by other code; --resume goes on"
+                raise NotJournalledError(
+                    f"{self._path} does not hold this {kind}: the run was not finished, or by other code; --resume goes on"
                 )
             task = self._under_way[key] = asyncio.create_task(self._take(key, step))
             task.add_done_callback(lambda done: self._ended(key, done))
@@ -122,8 +181,7 @@ class Journal:
 
     def _ended(self, key: tuple[str, str], task: asyncio.Task[Result]) -> None:
         del self._under_way[key]
-        if not task.cancelled():
-            task.exception()  # there may be nobody left to hear of it
+        _heard(task)
 
     async def _take(self, key: tuple[str, str], step: Callable[[], Awaitable[Result]]) -> Result:
         value = await step()
@@ -131,17 +189,19 @@ class Journal:
         return value
 
     def _find(self, kind: str, key: str) -> str | None:
-        with self._lock:
+        with self._statements() as connection:
             query = "SELECT value FROM results WHERE kind = ? AND key = ?"
-            row: tuple[str] | None = self._connection.execute(query, (kind, key)).fetchone()
+            row: tuple[str] | None = connection.execute(query, (kind, key)).fetchone()
         return None if row is None else row[0]
+
+    def each(self, kind: str) -> Iterator[Result]:
+        """Yield every result of a kind, in the order in which they were written."""
+        for (value,) in self._rows("SELECT value FROM results WHERE kind = ? ORDER BY rowid", kind):
+            yield json.loads(value)
 
     def all(self, kind: str) -> list[Result]:
         """Return every result of a kind, in the order in which they were written."""
-        with self._lock:
-            query = "SELECT value FROM results WHERE kind = ? ORDER BY rowid"
-            rows = self._connection.execute(query, (kind,)).fetchall()
-        return [json.loads(row[0]) for row in rows]
+        return list(self.each(kind))
 
     async def _write(self, kind: str, key: str, value: str) -> None:
         """Make a result durable, together with whatever else is waiting."""
@@ -149,6 +209,7 @@ class Journal:
         while (kind, key, value) in self._waiting:  # the commit that takes it may be the next one
             if self._commit is None or self._commit.done():
                 self._commit = asyncio.create_task(self._commit_waiting())
+                self._commit.add_done_callback(_heard)
             await asyncio.shield(self._commit)
 
     async def _commit_waiting(self) -> None:
@@ -157,8 +218,14 @@ class Journal:
         self._waiting = [row for row in self._waiting if row not in rows]
 
     def _insert(self, rows: list[tuple[str, str, str]]) -> None:
-        with self._lock, self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
+        with self._statements() as connection, connection:
+            connection.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
+
+
+def _heard(task: asyncio.Task[Any]) -> None:  # Any: whatever it gives
+    """Take note of how a task ended: there may be nobody left who waits for it."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -175,9 +242,11 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.commit()
     except sqlite3.OperationalError as error:
-        held = "locked" in str(error)
-        advice = "another run uses it: wait for its end, or choose another --out" if held else str(error)
-        raise JournalError(f"{path}: {advice}") from error
+        if "locked" in str(error):
+            raise JournalError(f"{path}: another run uses it: wait for its end, or choose another --out") from error
+        raise JournalStorageError(
+            f"{path} cannot be opened ({error}): see whether the folder may be written to, and whether the disk is full"
+        ) from error
     except sqlite3.DatabaseError as error:
         raise JournalError(f"{path} is no journal: {error}") from error
     return connection

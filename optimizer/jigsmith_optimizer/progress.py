@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from jigsmith_optimizer.budget import Budget
+from jigsmith_optimizer.budget import Budget, Spend
 from jigsmith_optimizer.training import Epoch
 
 
@@ -71,6 +71,10 @@ class ProgressObserver:
 
 def spent_line(budget: Budget) -> str:
     """Return what was spent so far, in a few words."""
-    spent = budget.spent
+    return spent_words(budget.spent, estimated=budget.estimated)
+
+
+def spent_words(spent: Spend, *, estimated: bool) -> str:
+    """Return what was spent, in a few words."""
     money = f", {spent.money:.2f}" if spent.money else ""
-    return f"{spent.requests} requests, {spent.tokens:,} tokens{money}"
+    return f"{spent.requests} requests, {'about ' if estimated else ''}{spent.tokens:,} tokens{money}"

@@ -1,16 +1,19 @@
 """Rollouts: the agent solves tasks, several at a time, with the same outcome in whatever order they end.
 
-A rollout is known by the set's digest, the task, the agent, the model and its seed: it is never paid for twice.
+A rollout is known by the set's digest, the task, the agent, the model, how it is asked and where, and its seed: it is never
+paid for twice, and never taken for another.
 """
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from jigsmith import Called
-from jigsmith.canonical import JsonValue
+from jigsmith.tools import AsyncTools
+from jigsmith.v1 import function_set_pb2
 
 from jigsmith_optimizer.agents import Agent, Conversation
 from jigsmith_optimizer.intervals import Interval, wilson
@@ -127,9 +130,12 @@ class Rollouts:
         async def step() -> dict[str, Any]:
             conversation = await self._agent.solve(task.question, self._model, functions, seed)
             solved = await self._grader.solved(task, conversation.final_text)
-            return {"conversation": conversation.as_json(), "solved": solved, "task": task.id, "set": weights.digest}
+            where = {"task": task.id, "row": row, "set": weights.digest, "attempt": attempt, "sampling": sampling}
+            return {"conversation": conversation.as_json(), "solved": solved, **where}
 
-        inputs: JsonValue = [weights.digest, digest([task]), self._agent.name, self._model.name, seed]
+        asked = self._model.identity
+        row, sampling = digest([task]), asked["sampling"]
+        inputs = json.dumps([weights.digest, row, self._agent.name, self._model.name, asked, seed], sort_keys=True)
         found: Mapping[str, Any] = await self._journal.once("rollout", inputs, step)
         return Rollout(task, Conversation.from_json(found["conversation"]), found["solved"])
 
@@ -149,7 +155,7 @@ class Rollouts:
 
 
 class _Functions:
-    """A set's functions, connected to the runtime only when one is called: a replay calls none."""
+    """A set's functions, connected to the runtime only when one is called: a replay calls none, nor does an empty set."""
 
     def __init__(self, store: FunctionStore, weights: Weights) -> None:
         self._store, self._weights = store, weights
@@ -162,6 +168,15 @@ class _Functions:
     async def called(self, name: str, arguments_json: str) -> Called:
         """Call one."""
         if self._tools is None:
-            self._tools = asyncio.create_task(self._store.tools(self._weights))
+            self._tools = asyncio.create_task(self._connected())
         called: Called = await (await asyncio.shield(self._tools)).called(name, arguments_json)
         return called
+
+    async def _connected(self) -> AsyncTools:
+        if self._weights.functions:
+            return await self._store.tools(self._weights)
+        return AsyncTools("", function_set_pb2.Revision(), _nothing)  # it answers that there is no such function
+
+
+async def _nothing(_target: str, _arguments_json: str) -> NoReturn:
+    raise LookupError("an empty set has nothing to call")

@@ -1,7 +1,7 @@
 """A run put together: journal, budget, models, runtime, graders, rollouts. What every command works in."""
 
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -10,7 +10,7 @@ from jigsmith import DEFAULT_ADDRESS, AsyncClient, StateError
 
 from jigsmith_optimizer import run_python
 from jigsmith_optimizer.agents import AGENTS, AgentName
-from jigsmith_optimizer.budget import Budget, Limits, load_prices
+from jigsmith_optimizer.budget import Budget, Limits, Price, load_prices
 from jigsmith_optimizer.grading import Graders
 from jigsmith_optimizer.journal import Journal, JournalError
 from jigsmith_optimizer.llm import Access, Model
@@ -60,6 +60,8 @@ class Means:
     concurrency: int = 4
     limits: Limits = field(default_factory=Limits)
     prices: Path | None = None
+    optimizer_access: Access | None = None
+    """Of the optimizer's model; None is the agent's."""
 
 
 class Session:
@@ -71,23 +73,46 @@ class Session:
         self.budget = Budget(means.limits, load_prices(means.prices))
         self.budget.check_prices(who.model, who.optimizer_model)
         self.journal = Journal(folder / JOURNAL, replay=replay)
-        self._replay = replay
+        self.replay = replay
         self._stack = AsyncExitStack()
         self._client: AsyncClient | None = None
-        for answer in self.journal.all("answer"):
-            prompt, completion = answer["usage"]
-            self.budget.spent.requests += answer["attempts"]
-            self.budget.used(answer["model"], prompt, completion)
-        self.budget.seconds_before = float(self.journal.fact("seconds") or 0.0)
+        self._take_up_spend()
+
+    def _take_up_spend(self) -> None:
+        """Count what earlier parts of the run spent, and go on counting; a replay spends nothing, not even time."""
+        budget, journal = self.budget, self.journal
+        if self.replay:
+            # What the run's money was counted by, whatever table is shipped by now.
+            budget.prices = {name: Price(*price) for name, price in (journal.fact("prices") or {}).items()}
+        for answer in journal.each("answer"):
+            budget.used(answer["model"], *answer["usage"])
+            budget.estimated |= answer["estimated"]
+        budget.spent.requests, budget.seconds_before = journal.fact("spent") or (0, 0.0)
+        if self.replay:
+            budget.stop()
+            return
+        self._keep_prices(self.who.model, self.who.optimizer_model)
+        budget.keep = lambda requests, seconds: journal.keep("spent", [requests, seconds], synced=False)
+
+    def _keep_prices(self, *models: str) -> None:
+        known = self.journal.fact("prices") or {}
+        found = {name: astuple(self.budget.prices[name]) for name in models if name in self.budget.prices}
+        self.journal.keep("prices", known | found)
+
+    def stop_counting(self) -> None:
+        """Let the run be over: its time stands, and what comes now is no part of it."""
+        self.budget.stop()
+        if not self.replay:
+            self.journal.keep("spent", [self.budget.spent.requests, self.budget.seconds])
 
     async def __aenter__(self) -> Self:
         """Connect."""
-        if not self._replay:
+        if not self.replay:
             self._client = await self._stack.enter_async_context(self.means.runtime.connect())
         access = self.means.access
         self.model = await self._stack.enter_async_context(Model(self.who.model, access, self.journal, self.budget))
         self.optimizer_model = await self._stack.enter_async_context(
-            Model(self.who.optimizer_model, access, self.journal, self.budget)
+            Model(self.who.optimizer_model, self.means.optimizer_access or access, self.journal, self.budget)
         )
         self._stack.push_async_callback(self._close_journal)  # first: what is under way still needs the models
         self.store = FunctionStore(self._client, self.who.function_set, self.journal, self.run)
@@ -101,9 +126,10 @@ class Session:
         await self._stack.aclose()
 
     async def _close_journal(self) -> None:
-        if not self._replay:
-            self.journal.keep("seconds", self.budget.seconds)
-        await self.journal.aclose()
+        try:
+            self.stop_counting()
+        finally:
+            await self.journal.aclose()
 
     @property
     def kept(self) -> frozenset[str]:
@@ -122,16 +148,31 @@ class Session:
             concurrency=self.means.concurrency,
         )
 
-    async def another_model(self, name: str) -> Model:
-        """Return another model at the same endpoint."""
+    async def another_model(
+        self, name: str, *, temperature: float | None = None, access: Access | None = None
+    ) -> Model:
+        """Return another model, at the same endpoint if `access` names no other, or at another temperature (None is no other).
+
+        It has not been probed.
+        """
         self.budget.check_prices(name)
-        return await self._stack.enter_async_context(Model(name, self.means.access, self.journal, self.budget))
+        if not self.replay:
+            self._keep_prices(name)
+        access = access or self.means.access
+        access = access if temperature is None else replace(access, temperature=temperature)
+        return await self._stack.enter_async_context(Model(name, access, self.journal, self.budget))
 
     async def probe(self, *, optimizer: bool) -> list[str]:
         """Ask each model for something small; return remarks on what they may lack. Raises ModelError saying what to do."""
         remarks = [await self.model.probe(tools=self.who.agent == "tools")]
-        if optimizer and (self.who.optimizer_model != self.who.model or self.who.agent != "tools"):
+        same = self.who.optimizer_model == self.who.model and self.means.optimizer_access is None
+        if optimizer and not (same and self.who.agent == "tools"):
             remarks.append(await self.optimizer_model.probe(tools=True))
+        if self.budget.estimated:
+            remarks.append(
+                "the endpoint does not say what its answers take (`usage`): tokens, and money with them, are an estimate, "
+                "a token for four characters"
+            )
         return [one for one in remarks if one]
 
     async def open_set(self, message: str) -> Weights:

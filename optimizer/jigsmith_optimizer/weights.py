@@ -1,8 +1,9 @@
 """The learnable weights: a function set as it stands at the runtime. Reached over RPC only, and journalled."""
 
 import json
+import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -13,9 +14,17 @@ from jigsmith.v1 import function_pb2
 
 from jigsmith_optimizer.actions import Action, Example
 from jigsmith_optimizer.journal import Journal, JournalError
+from jigsmith_optimizer.texts import beginning, both_ends
 
 _NAMESPACE: Final = uuid.UUID("6f0f3a0e-6e5b-4c3a-9f0f-0d6d1c1e7a55")
 """Of the request ids that make a revision's creation safe to repeat."""
+REFUSAL_CHARS_MAX: Final = 2_000
+"""Of what a model is told to mend; both ends, because an error's kind may stand first or, after a traceback, last."""
+_EXAMPLE_CHARS_MAX: Final = 400
+"""Of an example's arguments or result in there."""
+_RELATIVE_TOLERANCE: Final = 1e-6
+_ABSOLUTE_TOLERANCE: Final = 1e-9
+"""Between a result and what a model wrote that it should be: 0.1 + 0.2 is 0.3, and a third is 0.333333."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +37,19 @@ class Function:
     description: str
     parameters_json: str
     source: str
+    packages: Sequence[str] = ()
+    """What the source imports beyond the standard library."""
 
     @classmethod
     def of(cls, version: function_pb2.FunctionVersion) -> "Function":
         """Return what training needs of a version."""
         return cls(
-            version.name.split("/")[1], version.name, version.description, version.parameters_json, version.source
+            version.name.split("/")[1],
+            version.name,
+            version.description,
+            version.parameters_json,
+            version.source,
+            list(version.packages),
         )
 
 
@@ -139,7 +155,7 @@ class FunctionStore:
                 version = await self._register(action, provenance)
                 await self._try_examples(action, version.name)
             except ProposalRefusedError as error:
-                return {"refused": str(error)}
+                return {"refused": both_ends(str(error), REFUSAL_CHARS_MAX)}
             return {"function": asdict(Function.of(version))}
 
         result = await self._journal.once("registration", inputs, step)
@@ -170,7 +186,7 @@ class FunctionStore:
             await self._try_example(example, version)
 
     async def _try_example(self, example: Example, version: str) -> None:
-        given = json.dumps(dict(example.arguments))
+        given = beginning(json.dumps(dict(example.arguments)), _EXAMPLE_CHARS_MAX)
         try:
             run = await self.client.invoke(version, dict(example.arguments))
         except FunctionError as error:
@@ -178,11 +194,28 @@ class FunctionStore:
             raise ProposalRefusedError(f"the example {given} failed: {error}{raised}\n{error.traceback}") from error
         except RequestInvalidError as error:
             raise ProposalRefusedError(f"the example {given} does not fit the schema: {error}") from error
-        if example.has_expected and run.result != example.expected:
-            raise ProposalRefusedError(
-                f"the example {given} gave {run.result_json}, not {json.dumps(example.expected)}"
+        if example.has_expected and not same_result(run.result, example.expected):
+            found, wanted = (
+                beginning(one, _EXAMPLE_CHARS_MAX) for one in (run.result_json, json.dumps(example.expected))
             )
+            raise ProposalRefusedError(f"the example {given} gave {found}, not {wanted}")
 
     async def tools(self, weights: Weights) -> AsyncTools:
         """Return the functions of a revision for an agent."""
         return await self.client.tools(weights.revision)
+
+
+def same_result(one: Any, other: Any) -> bool:  # JSON
+    """Return whether two JSON values are the same, numbers up to a tolerance; `true` is no number."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_result(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_result, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if not isinstance(one, float) and not isinstance(other, float):
+        return bool(one == other)  # integers of any size are exact
+    try:
+        return math.isclose(one, other, rel_tol=_RELATIVE_TOLERANCE, abs_tol=_ABSOLUTE_TOLERANCE)
+    except (TypeError, OverflowError):  # a text, or an integer that no float can hold
+        return False

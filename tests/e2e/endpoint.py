@@ -17,6 +17,8 @@ class Endpoint:
         self.requests: list[dict] = []
         self.failures: list[int] = []
         """Status codes to answer with before anything else."""
+        self.says_usage = True
+        """Whether answers say what they took."""
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,7 +30,10 @@ class Endpoint:
                     return
                 endpoint.requests.append(request)
                 offered = {tool["function"]["name"] for tool in request.get("tools", [])}
-                data = json.dumps(_completion(answer(request["messages"], offered))).encode()
+                completion = _completion(answer(request["messages"], offered))
+                if not endpoint.says_usage:
+                    del completion["usage"]
+                data = json.dumps(completion).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
                 self.end_headers()

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from jigsmith_optimizer.journal import Journal
 from jigsmith_optimizer.tasks import Task
 
 from tests.e2e.endpoint import Endpoint
@@ -143,7 +144,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(runtime, endpoint, tmp_path:
     assert "--resume" in said
     assert "Traceback" not in said
     code, said = program.run()
-    assert (code, "--resume" in said) == (1, True)
+    assert (code, "--resume" in said) == (2, True)
     code, said = program.run("--resume")
     assert code == 0, said
 
@@ -164,6 +165,48 @@ def test_a_budget_ends_a_run_before_the_next_request(runtime, endpoint, tmp_path
     assert code == 0, said
     assert program.summary()["functions"] == ["thrice", "twice"]
     assert max(counted(endpoint).values()) == 1
+
+
+def test_failed_attempts_count_for_the_whole_run(runtime, endpoint, tmp_path: Path) -> None:
+    """Those of a part that ended in them, and those of a part that was killed in the midst of one: no more are made."""
+    program = Program(runtime, endpoint, tmp_path)
+    endpoint.failures = [500] * 50
+    code, said = program.run("--max-requests", "3")
+    assert (code, len(endpoint.failures)) == (1, 47), said
+    code, said = program.run("--resume", "--max-requests", "3")
+    assert (code, len(endpoint.failures)) == (1, 47), said
+    assert "--max-requests" in said
+    process = program.start("--resume", "--max-requests", "5")
+    while len(endpoint.failures) > 46:
+        time.sleep(0.001)
+    time.sleep(0.05)  # it waits before its next attempt
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    code, said = program.run("--resume", "--max-requests", "5")
+    assert (code, len(endpoint.failures)) == (1, 45), said
+    code, said = program.run("--resume", "--max-requests", "5")
+    assert (code, len(endpoint.failures)) == (1, 45), said
+
+
+def test_seconds_count_also_in_parts_that_were_killed(runtime, endpoint, tmp_path: Path) -> None:
+    """A run that is killed and resumed again and again has no more time for it."""
+    program, used = Program(runtime, endpoint, tmp_path), 0.0
+    for attempt in range(2):
+        process = program.start(*(["--resume"] if attempt else []))
+        began, before = time.monotonic(), len(endpoint.requests)
+        while len(endpoint.requests) < before + 20:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        used += time.monotonic() - began
+    journal = Journal(program.out / "journal.sqlite")
+    _, seconds = journal.fact("spent")
+    journal.close()
+    assert 0 < seconds < used
+    endpoint.requests.clear()
+    _, said = program.run("--resume", "--max-seconds", str(seconds / 2))
+    assert "--max-seconds" in said
+    assert endpoint.requests == []
 
 
 def test_the_outcome_does_not_depend_on_how_many_rollouts_run_side_by_side(runtime, endpoint, tmp_path: Path) -> None:

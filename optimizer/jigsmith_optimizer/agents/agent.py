@@ -6,11 +6,12 @@ from typing import Any, Final, Protocol
 from jigsmith import Called
 
 from jigsmith_optimizer.llm import Answer
+from jigsmith_optimizer.texts import beginning
 
 STEPS_MAX: Final = 10
 """Answers of the model per task; the last one counts, whatever it says."""
 RESULT_CHARS_MAX: Final = 8_000
-"""Of a function's result in the conversation; the cut is said."""
+"""Of a function's result, in the conversation and in the journal; the cut is told."""
 
 
 class Asker(Protocol):
@@ -40,6 +41,9 @@ class Step:
     failed: bool
     invocation: str
     log_index: int | None
+    log_origin: str = ""
+    leaf_hash: str = ""
+    """With index and origin the receipt of the call (jigsmith.Called)."""
 
 
 @dataclass(slots=True)
@@ -69,10 +73,10 @@ class Conversation:
     async def call(self, functions: Caller, name: str, arguments_json: str) -> str:
         """Call a function; return what the model is told."""
         called = await functions.called(name, arguments_json)
-        self.steps.append(Step(name, arguments_json, called.text, called.failed, called.invocation, called.log_index))
-        if len(called.text) <= RESULT_CHARS_MAX:
-            return called.text
-        return f"{called.text[:RESULT_CHARS_MAX]} … (cut; {len(called.text)} characters in all)"
+        told = beginning(called.text, RESULT_CHARS_MAX)
+        where = called.invocation, called.log_index, called.log_origin, called.leaf_hash
+        self.steps.append(Step(name, arguments_json, told, called.failed, *where))
+        return told
 
     def as_json(self) -> dict[str, Any]:
         """Return the conversation for the journal."""

@@ -6,13 +6,15 @@ behind its action, observations above all, is cut off before it is believed.
 
 import json
 import re
+from collections.abc import Iterator
 from importlib import resources
 from typing import Any, Final
 
 from jigsmith_optimizer.agents.agent import STEPS_MAX, Asker, Caller, Conversation
-from jigsmith_optimizer.llm import Answer, PromptTooLongError
+from jigsmith_optimizer.llm import Answer, RequestRefusedError
 
-_ACTION: Final = re.compile(r"^[ \t]*Action:[ \t]*`?([^\n`]{1,200}?)`?[ \t]*$", re.MULTILINE)
+_ACTION: Final = re.compile(r"^[ \t]*Action:(.*)$", re.MULTILINE)
+_NAME_CHARS_MAX: Final = 200
 _INPUT: Final = re.compile(r"^[ \t]*Action Input:[ \t]*", re.MULTILINE)
 _OBSERVATION: Final = re.compile(r"^[ \t]*Observation:", re.MULTILINE)
 _FINAL: Final = re.compile(r"FINAL ANSWER:|^[ \t]*ANSWER:", re.MULTILINE)
@@ -40,7 +42,7 @@ class ReactAgent:
         for _ in range(STEPS_MAX):
             try:
                 answer = await model.ask(list(messages), [], seed)
-            except PromptTooLongError as error:
+            except RequestRefusedError as error:
                 conversation.cut_short = str(error)
                 return conversation
             text, action = parse(answer.text)
@@ -58,20 +60,31 @@ def parse(text: str) -> tuple[str, tuple[str, str] | None]:
 
     The first of an action or a final answer counts; what follows an action's input is imagined, and cut off.
     """
-    action, final = _ACTION.search(text), _FINAL.search(text)
-    if action is None or (final is not None and final.start() < action.start()):
+    name, begin, end = next(_actions(text), ("", len(text), len(text)))
+    final = _FINAL.search(text)
+    if not name or (final is not None and final.start() < begin):
         return text, None
-    given = _INPUT.search(text, action.end())
+    given = _INPUT.search(text, end)
     if given is None:
-        return text[: action.end()], (action[1], "{}")
+        return text[:end], (name, "{}")
     begin = given.end()
     try:
         value, length = json.JSONDecoder().raw_decode(text[begin:])
+        arguments = json.dumps(value)  # nested as deeply as it can just be read, it cannot be written
     except (ValueError, RecursionError):
         observation = _OBSERVATION.search(text, begin)
         end = len(text) if observation is None else observation.start()
-        return text[:end].rstrip(), (action[1], text[begin:end].strip())
-    return text[: begin + length], (action[1], json.dumps(value))
+        return text[:end].rstrip(), (name, text[begin:end].strip())
+    return text[: begin + length], (name, arguments)
+
+
+def _actions(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each action's name, and where its line begins and ends."""
+    for found in _ACTION.finditer(text):
+        # By hand: a pattern with blanks at both ends of a name takes a run of them apart in every way there is.
+        name = found[1].strip().removeprefix("`").removesuffix("`")
+        if name and "`" not in name and len(name) <= _NAME_CHARS_MAX:
+            yield name, found.start(), found.end()
 
 
 def _described(function: dict[str, Any]) -> str:

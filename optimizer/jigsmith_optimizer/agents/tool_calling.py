@@ -3,7 +3,7 @@
 from importlib import resources
 
 from jigsmith_optimizer.agents.agent import STEPS_MAX, Asker, Caller, Conversation
-from jigsmith_optimizer.llm import PromptTooLongError
+from jigsmith_optimizer.llm import RequestRefusedError
 
 
 class ToolCallingAgent:
@@ -20,7 +20,7 @@ class ToolCallingAgent:
         for _ in range(STEPS_MAX):
             try:
                 answer = await model.ask(list(messages), functions.openai(), seed)
-            except PromptTooLongError as error:
+            except RequestRefusedError as error:
                 conversation.cut_short = str(error)
                 return conversation
             conversation.heard(answer)
@@ -28,6 +28,6 @@ class ToolCallingAgent:
                 return conversation
             for call in answer.tool_calls:
                 text = await conversation.call(functions, call.name, call.arguments_json)
-                messages.append({"role": "tool", "tool_call_id": call.id, "content": text})
+                messages.append({"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text})
         conversation.cut_short = f"no answer within {STEPS_MAX} steps"
         return conversation

@@ -2,12 +2,12 @@
 
 import typer
 
-from jigsmith_optimizer.cli import measuring, training
+from jigsmith_optimizer.cli import finished, measuring, training
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("train")(training.train)
-app.command("propose")(training.propose)
-app.command("report")(training.report)
+app.command("propose")(finished.propose)
+app.command("report")(finished.report)
 app.command("evaluate")(measuring.evaluate)
 app.command("compare")(measuring.compare)
 app.command("baseline")(measuring.baseline)

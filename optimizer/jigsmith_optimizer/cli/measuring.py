@@ -1,4 +1,4 @@
-"""`evaluate`, `compare`, `baseline` and `transfer`: measure what is there, change nothing."""
+"""`evaluate`, `compare`, `baseline` and `transfer`: measure what is there, change no set."""
 
 import functools
 import inspect
@@ -6,17 +6,20 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.table import Table
 
-from jigsmith_optimizer.baseline import majority
+from jigsmith_optimizer import seals
+from jigsmith_optimizer.baseline import majority, vote_temperature
 from jigsmith_optimizer.cli import options
-from jigsmith_optimizer.cli.running import console, fail, run, say
-from jigsmith_optimizer.intervals import paired_gain
+from jigsmith_optimizer.cli.running import console, note, run, say
+from jigsmith_optimizer.cli.runs import begun
+from jigsmith_optimizer.comparison import compared
+from jigsmith_optimizer.llm import Access
 from jigsmith_optimizer.progress import ProgressObserver, spent_line
 from jigsmith_optimizer.rollout import Evaluation
 from jigsmith_optimizer.session import Means, Session, Who
@@ -48,17 +51,45 @@ class Shared:
     address: options.Address = ""
     token_file: options.TokenFile = None
     certificates: options.RootCertificates = None
+    max_requests: options.MaxRequests = None
+    max_tokens: options.MaxTokens = None
+    max_seconds: options.MaxSeconds = None
+    max_cost: options.MaxCost = None
+    prices: options.Prices = None
     out: Out = None
     as_json: AsJson = False
 
+    def tasks(self, path: Path) -> list[Task]:
+        """Return tasks to measure with. Raises DatasetError, typer.BadParameter, and SealedError for a run's sealed ones."""
+        found = load(path, options.form(self.form))
+        for remark in seals.check((one.question for one in found), files=[path], out=self.out):
+            note(f"note: {remark}")
+        return found
+
     def measuring(self, function_set: str, model: str) -> "_Measuring":
-        """Return the session that they ask for."""
+        """Return the session that they ask for. Raises typer.BadParameter."""
         who = options.who(function_set, model, "", self.model_file, self.agent, interpreter=False)
         runtime = options.runtime_address(self.address, self.token_file, self.certificates)
         access = options.access(
             self.model_file, self.base_url, self.api_key_file, self.wire, self.temperature, self.timeout_s
         )
-        return _Measuring(who, options.means(runtime, access, self.concurrency), self.seed, self.out)
+        limits = options.limits(self.max_requests, self.max_tokens, self.max_seconds, self.max_cost)
+        return _Measuring(who, Means(runtime, access, self.concurrency, limits, self.prices), self.seed, self.out)
+
+    @property
+    def says_temperature(self) -> bool:
+        """Whether a temperature was asked for."""
+        return bool(self.temperature) or "temperature" in options.model_facts(self.model_file)
+
+    def model(self, said: str) -> tuple[str, Access | None]:
+        """Return a model's name, and where it is if `said` names a file. Raises typer.BadParameter."""
+        if not said.endswith(".toml"):
+            return said, None
+        return options.model_in(Path(said)), options.access_in(Path(said), self.timeout_s)
+
+    def way_back(self) -> str:
+        """Return how to go on after a failure."""
+        return "" if self.out is None else f"the same command goes on, and pays for nothing in {self.out} again"
 
 
 def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -89,14 +120,14 @@ def evaluate(
 
     Example: jigsmith-optimizer evaluate --revision functionSets/tables/revisions/4 --tasks fresh.jsonl --model gpt-4o
     """
-    measuring = shared.measuring(_set_of(revision), model)
 
     async def work() -> None:
+        measuring, found = shared.measuring(_set_of(revision), model), shared.tasks(tasks)
         async with measuring.session() as (session, observer):
-            evaluation = await measuring.measure(session, observer, load(tasks, shared.form), revision)
+            evaluation = await measuring.measure(session, observer, found, revision)
         measuring.show(_figures(revision, evaluation), as_json=shared.as_json)
 
-    run(work())
+    run(work, resume=shared.way_back)
 
 
 @with_shared_options
@@ -111,62 +142,67 @@ def compare(
 
     Example: jigsmith-optimizer compare --revision S/revisions/4 --against S/revisions/1 --tasks fresh.jsonl --model gpt-4o
     """
-    measuring = shared.measuring(_set_of(revision), model)
 
     async def work() -> None:
-        found = load(tasks, shared.form)
+        measuring, found = shared.measuring(_set_of(revision), model), shared.tasks(tasks)
+        _set_of(against)
         async with measuring.session() as (session, observer):
             one = await measuring.measure(session, observer, found, revision)
             other = await measuring.measure(session, observer, found, against)
-        differences = one.differences(other)
-        wins, losses = differences.count(1), differences.count(-1)
+        pairs = compared(one, other)
         measuring.show(
             {
                 "tasks": len(found),
                 "tasks_sha256": digest(found),
                 "revision": _figures(revision, one),
                 "against": _figures(against, other),
-                "wins": wins,
-                "losses": losses,
-                "gain": paired_gain(wins, losses, len(found)).as_dict(),
+                "wins": pairs.wins,
+                "losses": pairs.losses,
+                "gain": pairs.gain.as_dict(),
             },
             as_json=shared.as_json,
         )
 
-    run(work())
+    run(work, resume=shared.way_back)
 
 
 @with_shared_options
 def baseline(
     shared: Shared,
-    function_set: options.FunctionSet,
     tasks: Tasks,
     samples: Annotated[int, typer.Option(min=1, max=64, help="Answers to each task; the most frequent counts.")] = 1,
     model: options.Model = "",
 ) -> None:
     """Measure the agent without any function; with several answers to each task, at a budget as large as training's.
 
-    Example: jigsmith-optimizer baseline --set tables --tasks fresh.jsonl --samples 5 --model gpt-4o
+    Several answers are drawn at a temperature of 0.7, unless --temperature says otherwise: at 0 they are all the same one.
+
+    Example: jigsmith-optimizer baseline --tasks fresh.jsonl --samples 5 --model gpt-4o
     """
-    measuring = shared.measuring(function_set, model)
 
     async def work() -> None:
-        found = load(tasks, shared.form)
+        measuring, found = shared.measuring("", model), shared.tasks(tasks)
         async with measuring.session() as (session, observer):
-            empty = await session.store.open(None, "without functions, as a baseline")
+            temperature = session.means.access.temperature
+            if not shared.says_temperature:
+                temperature = vote_temperature(temperature, samples)
+            drawn = await session.another_model(session.who.model, temperature=temperature)
             evaluation = await majority(
-                found, empty, samples, rollouts=session.rollouts, evaluating=observer.evaluating
+                found, Weights("", {}), samples, rollouts=session.rollouts_of(drawn), evaluating=observer.evaluating
             )
-        measuring.show({"samples": samples, **_figures("no functions", evaluation)}, as_json=shared.as_json)
+        figures = {"samples": samples, "temperature": temperature, **_figures("no functions", evaluation)}
+        measuring.show(figures, as_json=shared.as_json)
 
-    run(work())
+    run(work, resume=shared.way_back)
 
 
 @with_shared_options
 def transfer(
     shared: Shared,
     revisions: Annotated[list[str], typer.Option("--revision", help="A revision; may be repeated.")],
-    models: Annotated[list[str], typer.Option("--model", help="A model; may be repeated.")],
+    models: Annotated[
+        list[str], typer.Option("--model", help="A model, or a TOML file as of --model-file; may be repeated.")
+    ],
     tasks: Tasks,
 ) -> None:
     """Measure revisions with models: what was learned with one, used by another.
@@ -174,14 +210,22 @@ def transfer(
     Example: jigsmith-optimizer transfer --revision S/revisions/1 --revision S/revisions/4 --model gpt-4o --model gpt-4.1
       --tasks fresh.jsonl
     """
-    measuring = shared.measuring(_set_of(revisions[0]), models[0])
 
     async def work() -> None:
-        found = load(tasks, shared.form)
+        function_set, *_ = [_set_of(one) for one in revisions]
+        named = {one: shared.model(one) for one in models}
+        # The session's own access is for nothing else, and would want a key where every model has one in its file.
+        first = Path(models[0]) if named[models[0]][1] else shared.model_file
+        measuring = replace(shared, model_file=first).measuring(function_set, named[models[0]][0])
+        found = shared.tasks(tasks)
         cells: list[dict[str, Any]] = []
-        async with measuring.session() as (session, observer):
-            for name in models:
-                rollouts = session.rollouts_of(await session.another_model(name))
+        async with measuring.session(probe=False) as (session, observer):
+            asked = [(one, await session.another_model(name, access=access)) for one, (name, access) in named.items()]
+            for _, model in asked:  # each may be somewhere else, and is to fail before the first has cost anything
+                if remark := await model.probe(tools=session.who.agent == "tools"):
+                    note(f"note: {remark}")
+            for name, model in asked:
+                rollouts = session.rollouts_of(model)
                 for revision in revisions:
                     weights = await session.store.load(revision)
                     done = observer.evaluating(f"{name}, {revision.rpartition('/')[2]}", len(found))
@@ -196,7 +240,7 @@ def transfer(
             table.add_row(revision, *row)
         console.print(table)
 
-    run(work())
+    run(work, resume=shared.way_back)
 
 
 class _Measuring:
@@ -207,13 +251,18 @@ class _Measuring:
         self.spent = ""
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[tuple[Session, ProgressObserver]]:
-        """Open it."""
+    async def session(self, *, probe: bool = True) -> AsyncIterator[tuple[Session, ProgressObserver]]:
+        """Open it, and see whether its model answers."""
         with tempfile.TemporaryDirectory(prefix="jigsmith-measuring-") as folder:
             out = self._out or Path(folder)
+            if begun(out) is not None:
+                raise typer.BadParameter(
+                    f"--out {out} holds a training run, and is to stay as it is: name another folder"
+                )
             out.mkdir(parents=True, exist_ok=True)
             async with Session(out, "measuring", self._who, self._means, seed=self._seed) as session:
-                await session.probe(optimizer=False)
+                for remark in await session.probe(optimizer=False) if probe else ():
+                    note(f"note: {remark}")
                 with ProgressObserver(console, session.budget) as observer:
                     yield session, observer
                 self.spent = spent_line(session.budget)
@@ -259,5 +308,5 @@ def _text(value: object) -> str:
 def _set_of(revision: str) -> str:
     parts = revision.split("/")
     if len(parts) != 4 or parts[0] != "functionSets" or parts[2] != "revisions":
-        fail(f"a revision is named functionSets/SET/revisions/N, not {revision!r}")
+        raise typer.BadParameter(f"a revision is named functionSets/SET/revisions/N, not {revision!r}")
     return parts[1]

@@ -1,35 +1,33 @@
-"""`train`, `propose` and `report`."""
+"""`train`: begin a run, or go on with one."""
 
-import json
-import random
 import secrets
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
-from jigsmith_optimizer import pipeline, release
+from jigsmith_optimizer import pipeline, seals
 from jigsmith_optimizer.acceptance import ALPHA, TARGET_GAIN
-from jigsmith_optimizer.budget import Limits
-from jigsmith_optimizer.cli import options
-from jigsmith_optimizer.cli.running import console, fail, run, say
-from jigsmith_optimizer.journal import Journal, JournalError
-from jigsmith_optimizer.llm import Access
-from jigsmith_optimizer.progress import ProgressObserver, spent_line
+from jigsmith_optimizer.cli import options, runs
+from jigsmith_optimizer.cli.datasets import keep_tasks, kept_splits, splits_of
+from jigsmith_optimizer.cli.running import console, note, run, say
+from jigsmith_optimizer.cli.runs import Run
+from jigsmith_optimizer.cli.telling import tell
+from jigsmith_optimizer.progress import ProgressObserver
 from jigsmith_optimizer.proposer import ACTIONS_MAX, FUNCTIONS_MAX
-from jigsmith_optimizer.session import JOURNAL, Means, RuntimeAddress, Session, Who
-from jigsmith_optimizer.tasks import FRACTIONS, DatasetError, SealedTasks, Splits, Task, load, split
-from jigsmith_optimizer.training import ALGORITHMS, Settings
-from jigsmith_optimizer.training.trusted import check_tasks
+from jigsmith_optimizer.session import Means, Session
+from jigsmith_optimizer.tasks import FRACTIONS, Splits
+from jigsmith_optimizer.training import ALGORITHMS, AlgorithmName, Settings, check_tasks
 
 _TASKS, _TRUSTED = "Tasks", "Trusted algorithm"
-_SPLIT_NAMES: Final = ("train", "validation", "test")
 
 
 def train(
-    function_set: options.FunctionSet,
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder of the run: journal, tasks, summary.json, report.html.")],
+    function_set: Annotated[
+        str, typer.Option("--set", help="The function set; created if it is not there. Not needed to go on.")
+    ] = "",
     model: options.Model = "",
     tasks: Annotated[Path | None, typer.Option(help="Tasks to be split into three.", rich_help_panel=_TASKS)] = None,
     train_file: Annotated[
@@ -80,6 +78,7 @@ def train(
         ),
     ] = "",
     optimizer_model: options.OptimizerModel = "",
+    optimizer_model_file: options.OptimizerModelFile = None,
     model_file: options.ModelFile = None,
     base_url: options.BaseUrl = "",
     api_key_file: options.ApiKeyFile = None,
@@ -105,127 +104,125 @@ def train(
 
     Example: jigsmith-optimizer train --set tables --tasks tasks.jsonl --model gpt-4o --out run --token-file optimizer.token
     """
-    if algorithm not in ALGORITHMS:
-        fail(f"--algorithm is one of {', '.join(ALGORITHMS)}, not {algorithm!r}")
-    begun = (out / JOURNAL).exists()
-    if begun and not (resume or replay):
-        fail(f"{out} holds a run already: --resume goes on with it, another --out begins anew")
-    if replay and not begun:
-        fail(f"{out} holds no run to replay")
-    settings = Settings(
-        run=f"run-{secrets.token_hex(6)}",
-        algorithm="trusted" if algorithm == "trusted" else "agent-optimizer",
-        epochs=epochs,
-        patience=patience,
-        actions=actions,
-        functions=functions_max,
-        seed=seed,
-        owner=owner,
-        count_epochs="accepted" if count_accepted else "all",
-        alpha=alpha,
-        target_gain=target_gain,
-        repeats=repeats,
-    )
-    limits = Limits(max_requests, max_tokens, max_seconds, max_cost)
+
+    def settings() -> Settings:
+        return Settings(
+            run=f"run-{secrets.token_hex(6)}",
+            algorithm=_algorithm(algorithm),
+            epochs=epochs,
+            patience=patience,
+            actions=actions,
+            functions=functions_max,
+            seed=seed,
+            owner=owner,
+            count_epochs="accepted" if count_accepted else "all",
+            alpha=options.finite("--alpha", alpha),
+            target_gain=options.finite("--target-gain", target_gain),
+            repeats=repeats,
+        )
+
+    def means() -> Means:
+        return Means(
+            options.runtime_address(address, token_file, certificates),
+            options.access(model_file, base_url, api_key_file, wire, temperature, timeout_s),
+            concurrency,
+            options.limits(max_requests, max_tokens, max_seconds, max_cost),
+            prices,
+            None if optimizer_model_file is None else options.access_in(optimizer_model_file, timeout_s),
+        )
 
     async def work() -> None:
-        if begun:
-            await _go_on(out, _means(replay=replay), replay=replay)
-            return
-        splits = _splits((train_file, validation_file, test_file), tasks, form, fractions, limit, seed)
-        _tell_power(settings, splits)
-        out.mkdir(parents=True, exist_ok=True)
-        _keep_tasks(out, splits)
-        found = options.who(
-            function_set, model, optimizer_model, model_file, agent, interpreter=interpreter, revision=revision
-        )
-        await _train(out, found, _means(replay=False), settings, _kept_splits(out))
+        known = runs.begun(out)
+        if known is not None:
+            runs.refuse_another(context, known, out, resume=resume or replay)
+            await (_replay(out) if replay else _go_on(out, known, means()))
+        elif replay:
+            raise typer.BadParameter(f"{out} holds no run to replay")
+        else:
+            chosen, files = settings(), (train_file, validation_file, test_file)
+            splits = splits_of(files, tasks, options.form(form), fractions, limit, seed)
+            who = options.who(
+                _named(function_set),
+                model,
+                optimizer_model or options.model_in(optimizer_model_file),
+                model_file,
+                agent,
+                interpreter=interpreter,
+                revision=revision,
+            )
+            reached = means()
+            new = Run(who, chosen, runs.access_facts(reached), runs.tasks_of(context.params))
+            _refuse_sealed(splits, [one for one in (tasks, *files) if one is not None], out)
+            _tell_power(chosen, splits)
+            keep_tasks(out, splits)
+            await _train(out, new, reached, begin=True)
 
-    def _means(*, replay: bool) -> Means:
-        reached = Access() if replay else options.access(
-            model_file, base_url, api_key_file, wire, temperature, timeout_s
-        )  # fmt: skip
-        runtime = RuntimeAddress() if replay else options.runtime_address(address, token_file, certificates)
-        return options.means(runtime, reached, concurrency, limits, prices)
+    run(work, resume=lambda: "" if replay else _way_back(out))
 
-    run(
-        work(),
-        resume="" if replay else f"`train --resume --out {out}` with the same options goes on, and pays nothing twice",
+
+def _algorithm(said: str) -> AlgorithmName:
+    found = next((one for one in ALGORITHMS if one == said), None)
+    if found is None:
+        raise typer.BadParameter(f"--algorithm is one of {', '.join(ALGORITHMS)}, not {said!r}")
+    return found
+
+
+def _named(function_set: str) -> str:
+    if not function_set:
+        raise typer.BadParameter("name the function set that is to learn: --set")
+    return function_set
+
+
+def _way_back(out: Path) -> str:
+    """Return how to go on with a run, if one was begun."""
+    if not runs.is_begun(out):
+        return ""
+    return (
+        f"`jigsmith-optimizer train --resume --out {out}`, with the options for endpoint and runtime, goes on and pays "
+        f"nothing twice; `jigsmith-optimizer report {out}` shows what there is"
     )
 
 
-async def _go_on(out: Path, means: Means, *, replay: bool) -> None:
-    """Go on with the run in a folder: what it is stands in its journal; endpoint, runtime and budget may be others."""
-    who, settings = _kept_run(out)
-    kept = _access_of(out)
-    means = replace(means, access=replace(means.access, wire=kept["wire"], temperature=kept["temperature"]))
-    await _train(out, who, means, settings, _kept_splits(out), replay=replay)
+async def _replay(out: Path) -> None:
+    found = await runs.replay(out, console=console)
+    pipeline.write_files(out, found.files)
+    tell(out, found.summary)
 
 
-async def _train(
-    out: Path, who: Who, means: Means, settings: Settings, splits: Splits, *, replay: bool = False
-) -> None:
-    async with Session(out, settings.run, who, means, seed=settings.seed, replay=replay) as session:
-        if not replay:
-            session.check_same("splits", splits.digests())
-            session.check_same("who", asdict(who))
-            session.check_same("settings", asdict(settings))
-            session.check_same("access", {"wire": means.access.wire, "temperature": means.access.temperature})
-            for remark in await session.probe(optimizer=True):
-                say(f"note: {remark}")
+async def _go_on(out: Path, known: Run, reached: Means) -> None:
+    if bool(known.access.get("optimizer")) is not bool(reached.optimizer_access):
+        raise typer.BadParameter("--optimizer-model-file has to be given again, or left out again, to go on with a run")
+    begun, now = known.access["place"], reached.access.place
+    if begun != now:
+        note(f"note: the run was begun at {_place(begun)}, and goes on at {_place(now)}")
+    await _train(out, known, known.means(reached))
+
+
+async def _train(out: Path, what: Run, means: Means, *, begin: bool = False) -> None:
+    settings, splits = what.settings, kept_splits(out)
+    async with Session(out, settings.run, what.who, means, seed=settings.seed) as session:
+        session.check_same("splits", splits.digests())
+        for remark in await session.probe(optimizer=True):
+            say(f"note: {remark}")
+        if begin:
+            # Until model and runtime have answered it is no run yet, and may be begun with other options.
+            await pipeline.begin(session, splits, settings)
+            runs.keep(session, what)
         with ProgressObserver(console, session.budget) as observer:
             outcome = await pipeline.train(session, splits, settings, observer)
-        summary = pipeline.write(session, splits, settings, outcome)
-        _tell(out, summary, spent_line(session.budget))
+        tell(out, pipeline.write(session, splits, settings, outcome))
 
 
-def _kept_run(out: Path) -> tuple[Who, Settings]:
-    """Return what the run in a folder is. Raises JournalError."""
-    facts = _facts(out, "who", "settings")
-    return Who(**facts["who"]), Settings(**facts["settings"])
+def _refuse_sealed(splits: Splits, files: list[Path], out: Path) -> None:
+    """Raise SealedError for tasks that another run, which is not over, keeps sealed; say which were read by one that is."""
+    seen = [one.question for one in (*splits.train, *splits.validation)]
+    seals.check([*seen, *splits.test.questions()], files=files, out=out)
+    for remark in seals.check(splits.test.questions(), files=files, out=out):
+        note(f"note: of the test split, {remark}")
 
 
-def _access_of(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = _facts(out, "access")["access"]
-    return found
-
-
-def _facts(out: Path, *names: str) -> dict[str, Any]:
-    journal = Journal(out / JOURNAL)
-    try:
-        found = {name: journal.fact(name) for name in names}
-    finally:
-        journal.close()
-    if None in found.values():
-        raise JournalError(f"the run in {out} had not begun: remove the folder, and train again")
-    return found
-
-
-def _splits(
-    files: tuple[Path | None, Path | None, Path | None],
-    tasks: Path | None,
-    form: str,
-    fractions: str,
-    limit: int | None,
-    seed: int,
-) -> Splits:
-    """Return the three splits. Raises DatasetError."""
-    if tasks is not None and not any(files):
-        found = load(tasks, form)
-        shares = tuple(float(one) for one in fractions.split(",") if one.replace(".", "", 1).isdigit())
-        if len(shares) != len(_SPLIT_NAMES) or abs(sum(shares) - 1) > 1e-6:
-            raise DatasetError(f"--split is three shares that add up to 1, not {fractions!r}")
-        return split(_sample(found, limit, seed), seed, (shares[0], shares[1], shares[2]))
-    if tasks is None and all(files):
-        train_tasks, validation, test = (load(path, form) for path in files if path is not None)
-        return Splits(train_tasks, validation, SealedTasks(test))
-    raise DatasetError("give --tasks to be split, or all of --train, --validation and --test")
-
-
-def _sample(tasks: list[Task], limit: int | None, seed: int) -> list[Task]:
-    if limit is None or limit >= len(tasks):
-        return tasks
-    return random.Random(seed).sample(sorted(tasks, key=lambda one: one.id), limit)  # noqa: S311 - a sample, no secret
+def _place(place: str) -> str:
+    return place or "OpenAI's own endpoint"
 
 
 def _tell_power(settings: Settings, splits: Splits) -> None:
@@ -235,97 +232,4 @@ def _tell_power(settings: Settings, splits: Splits) -> None:
             "algorithm agent-optimizer: gains on D_train are taken as they come; nothing bounds the chance of a false one"
         )
         return
-    count = len(splits.validation)
-    gain = check_tasks(settings, count)
-    points = "no gain" if gain is None else f"a gain of {round(100 * gain)} points or more"
-    say(
-        f"{count} validation tasks: {points} is found with a chance of 80 %, "
-        f"a useless change kept with one of at most {settings.alpha:.0%} over the whole run"
-    )
-
-
-def _keep_tasks(out: Path, splits: Splits) -> None:
-    """Copy the tasks into the run's folder: to resume or replay it takes nothing else."""
-    folder = pipeline.splits_folder(out)
-    folder.mkdir(exist_ok=True)
-    for name in ("train", "validation"):
-        _write_tasks(folder / f"{name}.jsonl", list(getattr(splits, name)))
-    splits.test.copy_to(folder / "test.jsonl", _write_tasks)
-
-
-def _write_tasks(path: Path, tasks: list[Task]) -> None:
-    path.write_text("".join(json.dumps(one.as_json()) + "\n" for one in tasks))
-
-
-def _kept_splits(out: Path) -> Splits:
-    folder = pipeline.splits_folder(out)
-    train_tasks, validation, test = (load(folder / f"{name}.jsonl", "own") for name in _SPLIT_NAMES)
-    return Splits(train_tasks, validation, SealedTasks(test))
-
-
-def _tell(out: Path, summary: dict[str, Any], spent: str) -> None:
-    learned = ", ".join(summary["functions"]) or "nothing"
-    say(f"learned: {learned} ({summary['revision']})")
-    test = summary["test"]
-    if test is not None:
-        before, after, gain = test["before"], test["after"], test["gain"]
-        say(
-            f"loss on {test['tasks']} sealed test tasks: {before['estimate']:.3f} before, {after['estimate']:.3f} after; "
-            f"paired gain {gain['estimate']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}); without functions at an "
-            f"equal budget {test['baseline']['loss']['estimate']:.3f}"
-        )
-    if summary["unfinished"]:
-        say(f"unfinished: {summary['unfinished']}")
-    say(f"spent: {spent}")
-    say(f"{out}/report.html shows every step; {out}/summary.json has the figures")
-
-
-def report(
-    out: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-) -> None:
-    """Write a run's report.html and summary.json anew, from its journal, without any network.
-
-    Example: jigsmith-optimizer report run
-    """
-    if not (out / JOURNAL).exists():
-        fail(f"{out} holds no run")
-
-    async def work() -> None:
-        await _go_on(out, Means(RuntimeAddress(), Access()), replay=True)
-
-    run(work())
-
-
-def propose(
-    out: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    channel: Annotated[str, typer.Option(help="The channel that is to move to what was learned.")],
-    address: options.Address = "",
-    token_file: options.TokenFile = None,
-    evaluator_token_file: Annotated[
-        Path | None, typer.Option(help="File with an evaluator's token: the results are attached as signed evidence.")
-    ] = None,
-    certificates: options.RootCertificates = None,
-) -> None:
-    """Propose what a run learned for release. People decide: `jigsmith releases`.
-
-    Example: jigsmith-optimizer propose run --channel staging --token-file optimizer.token
-    """
-    try:
-        summary = json.loads((out / "summary.json").read_text())
-    except (OSError, ValueError) as error:
-        fail(f"{out} holds no finished run: {error}")
-    if summary["test"] is None:
-        fail(f"the run in {out} was not finished: {summary['unfinished']}")
-
-    async def work() -> None:
-        runtime = options.runtime_address(address, token_file, certificates)
-        async with runtime.connect() as client:
-            name = await release.propose(client, summary["function_set"], summary, channel)
-        say(f"proposed: {name}")
-        if evaluator_token_file is not None:
-            evaluator = options.runtime_address(address, evaluator_token_file, certificates)
-            async with evaluator.connect() as client:
-                await release.attach(client, name, summary, out / "report.html")
-            say("the sealed test's result is attached, signed")
-
-    run(work())
+    say(check_tasks(settings, len(splits.train), splits.validation).sentence)

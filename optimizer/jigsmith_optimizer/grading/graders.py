@@ -14,7 +14,6 @@ from jigsmith_optimizer.tasks.task import Task
 
 _SOLVED_FROM: Final = 0.5
 """A grading function may give a mark between 0 and 1."""
-_GIVEN_CHARS_MAX: Final = 4_000
 _HOSTILE: Final = frozenset({"TIME_LIMIT", "MEMORY_LIMIT"})
 """What a given answer can bring about in our own comparison of mathematical texts, such as 9^9^9^9."""
 
@@ -45,7 +44,7 @@ class Graders:
             return True
         source = resources.files("jigsmith_optimizer.grading.functions").joinpath("math_equal.py").read_text()
         version = await self._registered("math_equal", source, ("sympy",))
-        arguments = {"wanted": task.answer, "given": given[:_GIVEN_CHARS_MAX]}
+        arguments = {"wanted": task.answer, "given": given}
         try:
             return (await self._client().invoke(version, arguments)).result is True
         except FunctionError as error:

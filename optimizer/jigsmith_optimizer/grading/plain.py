@@ -16,7 +16,10 @@ _SCALES: Final = MappingProxyType(
 _TOLERANCE: Final = 1e-6
 _TATQA_ROUNDING: Final = 0.0051
 """The data set's answers are rounded to two digits behind the point."""
+_LETTERED: Final = re.compile(r"\(?([a-z])\)?(?:[.:)]?\s+(.*))?")
+_SEPARATOR: Final = re.compile("[,;]")
 _PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
+_DECORATION: Final = str.maketrans("", "", "$%,")
 
 
 def number(task: Task, given: str) -> bool:
@@ -38,7 +41,7 @@ def choice(task: Task, given: str) -> bool:
     choices = [_plain(str(one)) for one in task.options["choices"]]
     said = _plain(given)
     named = {one for one in choices if said in (one, f"{one}.")}
-    lettered = re.fullmatch(r"\(?([a-z])\)?(?:[.:)]?\s+(.*))?", said)
+    lettered = _LETTERED.fullmatch(said)
     if not named and lettered:
         index = ord(lettered[1]) - ord("a")
         rest = lettered[2]
@@ -74,7 +77,7 @@ def gaia(task: Task, given: str) -> bool:
     if _gaia_number(wanted) is not None:
         return _gaia_number(given) == _gaia_number(wanted)
     if "," in wanted or ";" in wanted:
-        ours, theirs = re.split("[,;]", wanted), re.split("[,;]", given)
+        ours, theirs = _SEPARATOR.split(wanted), _SEPARATOR.split(given)
         return len(ours) == len(theirs) and all(map(_gaia_element, ours, theirs))
     return _squeezed(given).translate(_PUNCTUATION) == _squeezed(wanted).translate(_PUNCTUATION)
 
@@ -87,7 +90,7 @@ def _gaia_element(wanted: str, given: str) -> bool:
 
 def _gaia_number(said: str) -> float | None:
     try:
-        value = float(re.sub("[$%,]", "", said))
+        value = float(said.translate(_DECORATION))
     except ValueError:
         return None
     return value if math.isfinite(value) else None

@@ -5,18 +5,20 @@ off), or the request is at fault and asking again would be in vain.
 """
 
 import asyncio
-import json
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 import openai
 
 from jigsmith_optimizer.llm.answers import Answer
-from jigsmith_optimizer.llm.wires import ChatCompletions, EmptyAnswerError, Messages, Responses, Tools, WireForm
+from jigsmith_optimizer.llm.bodies import FaultyAnswerError
+from jigsmith_optimizer.llm.refusals import ModelError, advice, refusal, refuses_seed, told
+from jigsmith_optimizer.llm.wires import ChatCompletions, Messages, Responses, Tools, WireForm
 
 ATTEMPTS_MAX: Final = 6
 _BACKOFF_MAX_S: Final = 30.0
@@ -24,9 +26,8 @@ _RETRIED: Final = (
     openai.APIConnectionError,  # its subclass APITimeoutError, too
     openai.RateLimitError,
     openai.InternalServerError,
-    openai.APIResponseValidationError,
-    EmptyAnswerError,
-    json.JSONDecodeError,
+    FaultyAnswerError,
+    TimeoutError,
 )
 
 Wire = Literal["chat", "responses"]
@@ -34,14 +35,6 @@ WIRES: Final[dict[Wire, type[WireForm]]] = {"chat": ChatCompletions, "responses"
 
 Attempt = Callable[[], AbstractContextManager[None]]
 """Surrounds each attempt: counts it, or raises if there may be no more."""
-
-
-class ModelError(Exception):
-    """The model cannot be used; the message says what to do."""
-
-
-class PromptTooLongError(ModelError):
-    """The conversation has outgrown the model's context window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +49,27 @@ class Access:
     """None sends none, for models that refuse the parameter."""
     max_output_tokens: int | None = None
     timeout_s: float = 120.0
+    """For one attempt, from the first byte sent to the last one read."""
+    seed: bool = True
+    """Whether requests say a seed; an endpoint that refuses it is asked without one even so."""
     backoff_s: float = 0.5
     """The first pause before another attempt; each further one is twice as long."""
+    begun_at: str | None = None
+    """The `place` of a run that was begun at another endpoint: what it has paid for there still counts."""
+
+    @property
+    def place(self) -> str:
+        """The endpoint without user, password and query; empty for OpenAI's own."""
+        if self.base_url is None:
+            return ""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+
+    def identity(self) -> dict[str, Any]:
+        """Return what an answer depends on beside model, messages and seed, for the keys of a journal; never the key."""
+        place = self.place if self.begun_at is None else self.begun_at
+        sampling = {"temperature": self.temperature, "max_output_tokens": self.max_output_tokens}
+        return {"wire": self.wire, "place": place, "sampling": sampling}
 
 
 class Endpoint:
@@ -67,6 +79,7 @@ class Endpoint:
         """Raises ModelError without a key."""
         self._model, self._access = model, access
         self._wire = WIRES[access.wire]()
+        self._seeded = access.seed
         try:
             self._client = openai.AsyncOpenAI(
                 base_url=access.base_url, api_key=access.api_key, timeout=access.timeout_s, max_retries=0
@@ -92,28 +105,37 @@ class Endpoint:
 
     async def ask(self, messages: Messages, tools: Tools, seed: int, attempt: Attempt = nullcontext) -> Answer:
         """Return the model's answer. Raises ModelError, and what `attempt` raises."""
-        sampling = self.sampling | {"seed": seed}
+        seeded = self._seeded
         for number in range(1, ATTEMPTS_MAX + 1):
+            sampling = self.sampling | ({"seed": seed} if seeded else {})
             try:
                 with attempt():
-                    return await self._wire.ask(self._client, self._model, messages, tools, sampling)
+                    async with asyncio.timeout(self._access.timeout_s):  # the package's own is for each read
+                        answer = await self._wire.ask(self._client, self._model, messages, tools, sampling)
             except _RETRIED as error:
                 if number == ATTEMPTS_MAX:
-                    raise ModelError(f"{self._model} did not answer in {number} attempts; the last: {error}") from error
+                    raise self._given_up(error) from error
                 await asyncio.sleep(_pause_s(self._access.backoff_s, number, error))
+            except openai.APIStatusError as error:
+                if not (seeded and refuses_seed(error)) or number == ATTEMPTS_MAX:
+                    raise refusal(self._model, error) from error
+                seeded = False
             except openai.APIError as error:
-                raise self._refusal(error) from error
+                raise ModelError(f"{self._model} cannot be asked: {told(error)}; {advice(0)}") from error
+            else:
+                self._seeded = seeded  # it was not the seed if without one it was refused, too
+                return answer
         raise AssertionError("the last attempt returns or raises")
 
-    def _refusal(self, error: openai.APIError) -> ModelError:
-        if getattr(error, "code", None) == "context_length_exceeded":
-            return PromptTooLongError(f"{self._model}: the prompt is longer than its context window")
-        advice = {
-            401: "check the key: OPENAI_API_KEY or --api-key-file",
-            403: "the key has no right to this model",
-            404: "check --model and --base-url",
-        }.get(getattr(error, "status_code", 0), "check --base-url, --wire and --temperature")
-        return ModelError(f"{self._model} refused the request: {error}; {advice}")
+    def _given_up(self, error: Exception) -> ModelError:
+        """Return the error for a model that never answered, with what may be the reason."""
+        said = (
+            f"no answer within {self._access.timeout_s:g} s (--timeout)"
+            if isinstance(error, TimeoutError)
+            else told(error)
+        )
+        why = "; is --base-url right, does it end in /v1?" if isinstance(error, FaultyAnswerError) else ""
+        return ModelError(f"{self._model} did not answer in {ATTEMPTS_MAX} attempts; the last: {said}{why}")
 
 
 def _pause_s(backoff_s: float, attempt: int, error: Exception) -> float:

@@ -1,22 +1,23 @@
 """The two forms in which OpenAI-compatible endpoints are asked: Chat Completions, and Responses.
 
 Messages and tools are kept in the form of Chat Completions throughout; the other wire translates
-(platform.openai.com/docs/api-reference/chat and /responses).
+(platform.openai.com/docs/api-reference/chat and /responses). Bodies are read here, up to a bound, and not by the openai
+package, which builds its types from whatever it is sent and reads as much of it as comes.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import openai
 
-from jigsmith_optimizer.llm.answers import Answer, ToolCall, Usage
+from jigsmith_optimizer.llm.answers import Answer
+from jigsmith_optimizer.llm.bodies import FaultyAnswerError, chat_answer, responses_answer
 
 Messages = Sequence[dict[str, Any]]
 Tools = Sequence[dict[str, Any]]
 
-
-class EmptyAnswerError(Exception):
-    """The endpoint answered with nothing that is an answer."""
+BODY_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of one answer, unpacked: several times what the longest answers of today take."""
 
 
 class WireForm(Protocol):
@@ -25,7 +26,7 @@ class WireForm(Protocol):
     async def ask(
         self, client: openai.AsyncOpenAI, model: str, messages: Messages, tools: Tools, sampling: dict[str, Any]
     ) -> Answer:
-        """Ask once. Raises openai.APIError, EmptyAnswerError."""
+        """Ask once. Raises openai.APIError, FaultyAnswerError."""
 
 
 class ChatCompletions:
@@ -41,21 +42,8 @@ class ChatCompletions:
             more["max_tokens"] = more.pop("max_output_tokens")
         if tools:
             more["tools"] = list(tools)
-        completion = await client.chat.completions.create(model=model, messages=sent, **more)
-        if not completion.choices:
-            raise EmptyAnswerError("it answered with no choice")
-        message = completion.choices[0].message
-        calls = tuple(
-            ToolCall(one.id, one.function.name, one.function.arguments)
-            for one in message.tool_calls or ()
-            if one.type == "function"
-        )
-        usage = completion.usage
-        return Answer(
-            message.content or message.refusal or "",
-            calls,
-            Usage() if usage is None else Usage(usage.prompt_tokens, usage.completion_tokens),
-        )
+        asked = client.chat.completions.with_streaming_response.create(model=model, messages=sent, **more)
+        return chat_answer(await _body(asked))
 
 
 class Responses:
@@ -69,25 +57,33 @@ class Responses:
         more = {key: value for key, value in sampling.items() if key != "seed"}  # this wire has none
         if tools:
             more["tools"] = [{"type": "function", "strict": False, **one["function"]} for one in tools]
-        response = await client.responses.create(model=model, input=items, store=False, **more)
-        if response.error is not None:
-            raise EmptyAnswerError(f"it answered with the error {response.error.code}: {response.error.message}")
-        calls = tuple(
-            ToolCall(one.call_id, one.name, one.arguments) for one in response.output if one.type == "function_call"
-        )
-        refusals = [
-            part.refusal
-            for item in response.output
-            if item.type == "message"
-            for part in item.content
-            if part.type == "refusal"
-        ]
-        usage = response.usage
-        return Answer(
-            response.output_text or "\n".join(refusals),
-            calls,
-            Usage() if usage is None else Usage(usage.input_tokens, usage.output_tokens),
-        )
+        asked = client.responses.with_streaming_response.create(model=model, input=items, store=False, **more)
+        return responses_answer(await _body(asked))
+
+
+async def _body(asked: Any) -> bytes:  # a context manager of a class that the package does not export
+    """Return a body. Raises FaultyAnswerError if it is larger than BODY_BYTES_MAX, and openai.APIError."""
+    async with asked as response:
+        try:
+            found = await _read(response)
+        except openai.OpenAIError:
+            raise
+        except Exception as error:  # of an HTTP library that is the package's own business, and has had two names
+            said = f"the body broke off: {type(error).__name__}"
+            raise openai.APIConnectionError(message=said, request=response.http_request) from error
+    if len(found) > BODY_BYTES_MAX:
+        raise FaultyAnswerError(f"it answered with more than {BODY_BYTES_MAX >> 20} MiB")
+    return found
+
+
+async def _read(response: Any) -> bytes:
+    """Return a body, or more than BODY_BYTES_MAX of it."""
+    found = bytearray()
+    async for part in response.iter_bytes():
+        found += part
+        if len(found) > BODY_BYTES_MAX:
+            break
+    return bytes(found)
 
 
 def _items(message: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,7 +28,8 @@ def curve(training: Training) -> str:
     )
     end = ""
     if training.early_stopped:
-        x = _x(epochs[-1].number, epochs)
+        # Behind the epoch that training stopped at there may be one more: what earns nothing, taken away.
+        x = _x(training.stopped_at or epochs[-1].number, epochs)
         end = f'<text x="{x:.1f}" y="{_HEIGHT - 12}" text-anchor="middle" fill="var(--bad)">✕</text>'
     axis = f'<text x="{(_WIDTH + _LEFT) / 2}" y="{_HEIGHT - 2}" text-anchor="middle">epoch</text>'
     return (

@@ -1,9 +1,8 @@
 """The figures at the head of a report: what was learned, what it is worth on unseen tasks, and what it cost."""
 
-import html
 from typing import Any
 
-from jigsmith_optimizer.report.page import table
+from jigsmith_optimizer.report.page import escaped, table
 
 
 def head(summary: dict[str, Any]) -> str:
@@ -14,13 +13,11 @@ def head(summary: dict[str, Any]) -> str:
         f"Algorithm {summary['algorithm']}, agent {summary['agent']} with {summary['model']}, optimizer "
         f"{summary['optimizer_model']}. Loss is the share of tasks failed."
     )
-    unfinished = (
-        f'<p class="note">Unfinished: {html.escape(summary["unfinished"])}</p>' if summary["unfinished"] else ""
-    )
+    unfinished = f'<p class="note">Unfinished: {escaped(summary["unfinished"])}</p>' if summary["unfinished"] else ""
     learned = ", ".join(summary["functions"]) or "none"
     return (
-        f"<p class=soft>{html.escape(facts)}</p>{unfinished}<p>Learned: <b>{html.escape(learned)}</b> "
-        f"<code>{html.escape(summary['revision'])}</code></p>{_losses(summary)}"
+        f"<p class=soft>{escaped(facts)}</p>{unfinished}<p>Learned: <b>{escaped(learned)}</b> "
+        f"<code>{escaped(summary['revision'])}</code></p>{_losses(summary)}"
     )
 
 
@@ -51,9 +48,10 @@ def _losses(summary: dict[str, Any]) -> str:
         )
     )
     more = baseline["samples_affordable"] - baseline["samples"]
+    drawn = "as the model samples" if baseline["temperature"] is None else f"at temperature {baseline['temperature']:g}"
     note = (
         "<p class=soft>The test split was read once, after training. Intervals are 95 %; gains are paired by task. "
-        "The baseline spends what training cost on asking again: the most frequent of several answers counts"
+        f"The baseline spends what training cost on asking again: the most frequent of several answers, drawn {drawn}, counts"
         f"{f'; the budget would have held {more} more to each task' if more > 0 else ''}.</p>"
     )
     return f"<h2>Losses</h2>{table(('loss', 'before', 'after', ''), rows)}{note}"
@@ -61,7 +59,7 @@ def _losses(summary: dict[str, Any]) -> str:
 
 def _effects(summary: dict[str, Any]) -> str:
     if not summary["effects"]:
-        return ""
+        return _use(summary["use"])
     rows = [
         (
             one["function"],
@@ -74,7 +72,20 @@ def _effects(summary: dict[str, Any]) -> str:
         for one in summary["effects"]
     ]
     columns = ("function", "calls", "tasks", "won / lost by it", "effect on the share solved", "earns its place")
-    return f"<h2>Effect of each function</h2>{table(columns, rows)}<p class=soft>On D_val, by leaving it out.</p>"
+    note = "<p class=soft>On D_train, by leaving it out. What is removed for it is judged on D_val.</p>"
+    return f"<h2>Effect of each function</h2>{table(columns, rows)}{note}"
+
+
+def _use(use: dict[str, Any]) -> str:
+    """Return how functions were used where their effects were not measured."""
+    if not use["functions"]:
+        return ""
+    rows = [
+        (one["function"], one["calls"], f"{one['tasks']} of {use['tasks']}", "not measured") for one in use["functions"]
+    ]
+    where = {"train": "D_train", "validation": "D_val"}[use["split"]]
+    note = f"<p class=soft>On {where}. Effects are measured by trusted training, when it comes to its end.</p>"
+    return f"<h2>Use of each function</h2>{table(('function', 'calls', 'called in tasks', 'effect'), rows)}{note}"
 
 
 def _costs(summary: dict[str, Any]) -> str:
@@ -86,7 +97,9 @@ def _costs(summary: dict[str, Any]) -> str:
         ("money, by the price table", f"{spent['money']:.4f}"),
         ("seconds", f"{spent['seconds']:,}"),
     ]
-    return f"<h2>Costs</h2>{table(('', 'spent'), rows)}"
+    guess = "The endpoint does not say what all answers took: tokens, and money with them, are an estimate, a token for four"
+    note = f"<p class=soft>{guess} characters.</p>" if spent["estimated"] else ""
+    return f"<h2>Costs</h2>{table(('', 'spent'), rows)}{note}"
 
 
 def _splits(summary: dict[str, Any]) -> str:

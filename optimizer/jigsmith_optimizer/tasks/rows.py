@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jigsmith_optimizer.tasks.task import DatasetError
+from jigsmith_optimizer.texts import well_formed
 
 FILE_BYTES_MAX: Final = 512 * 1024 * 1024
 ROWS_MAX: Final = 1_000_000
@@ -59,9 +60,20 @@ def rows(path: Path) -> Iterator[Row]:
 
 def _row(line: str, where: str, folder: Path) -> Row:
     try:
-        value = json.loads(line)
+        value = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{where}: not JSON: {error}") from error
+    if "\\ud" in line.casefold() and not _is_text(value):
+        raise DatasetError(f"{where}: holds half of a surrogate pair, which is no text")
     if not isinstance(value, dict):
         raise DatasetError(f"{where}: needs an object, not {type(value).__name__}")
     return Row(value, where, folder)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _is_text(value: Any) -> bool:  # JSON
+    text = json.dumps(value, ensure_ascii=False)
+    return well_formed(text) == text

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jigsmith_optimizer.tasks.task import Task, digest
+from jigsmith_optimizer.tasks.task import Task, digest, grouped
 
 
 class SealedError(Exception):
@@ -28,6 +28,10 @@ class SealedTasks:
     def questions(self) -> list[str]:
         """Return the questions alone, to show that no other split holds them."""
         return [task.question for task in self._tasks]
+
+    def groups(self) -> dict[str, list[str]]:
+        """Return the groups with the ids of their tasks, to show that no other split holds one of them."""
+        return grouped(self._tasks)
 
     def copy_to(self, path: Path, write: Callable[[Path, list[Task]], None]) -> None:
         """Copy the tasks into a run's own folder, unread."""

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from jigsmith_optimizer.tasks.sealed import SealedTasks
-from jigsmith_optimizer.tasks.task import DatasetError, Task, digest
+from jigsmith_optimizer.tasks.task import DatasetError, Task, digest, grouped
 
 FRACTIONS: Final = (0.3, 0.4, 0.3)
 """Train, validation, test. Validation is the largest: it decides what is accepted, and the fewer it has the less it can."""
+
+_IDS_TOLD_MAX: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,11 @@ class Splits:
         return {"train": digest(self.train), "validation": digest(self.validation), "test": self.test.digest}
 
     def __post_init__(self) -> None:
-        """Refuse tasks that stand in two splits. Raises DatasetError."""
+        """Refuse tasks, and groups of tasks, that stand in two splits. Raises DatasetError."""
+        self._check_questions()
+        self._check_groups()
+
+    def _check_questions(self) -> None:
         seen: dict[str, str] = {}
         for name, questions in (
             ("train", [one.question for one in self.train]),
@@ -36,6 +42,28 @@ class Splits:
             for question in questions:
                 if seen.setdefault(question, name) != name:
                     raise DatasetError(f"a task stands in {seen[question]} and in {name}: {question[:100]!r}")
+
+    def _check_groups(self) -> None:
+        """What is learned from one question about a table may be its next one's answer."""
+        seen: dict[str, tuple[str, list[str]]] = {}
+        for name, groups in (
+            ("train", grouped(self.train)),
+            ("validation", grouped(self.validation)),
+            ("test", self.test.groups()),
+        ):
+            for group, ids in groups.items():
+                other, theirs = seen.setdefault(group, (name, ids))
+                if other != name:
+                    raise DatasetError(
+                        f"tasks of the group {group[:100]!r} stand in {other} ({_some(theirs)}) and in {name} "
+                        f"({_some(ids)}): move them into one file, or let --tasks be split"
+                    )
+
+
+def _some(ids: Sequence[str]) -> str:
+    """Return the first ids of many."""
+    told = ", ".join(one[:100] for one in ids[:_IDS_TOLD_MAX])
+    return told if len(ids) <= _IDS_TOLD_MAX else f"{told} and {len(ids) - _IDS_TOLD_MAX} more"
 
 
 def split(tasks: Sequence[Task], seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Splits:

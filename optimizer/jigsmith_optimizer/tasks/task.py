@@ -37,6 +37,15 @@ class Task:
         return row | {name: value for name, value in more.items() if value}
 
 
+def grouped(tasks: Sequence[Task]) -> dict[str, list[str]]:
+    """Return the ids of tasks by their group; those without one are in none."""
+    groups: dict[str, list[str]] = {}
+    for one in tasks:
+        if one.group:
+            groups.setdefault(one.group, []).append(one.id)
+    return groups
+
+
 def digest(tasks: Sequence[Task]) -> str:
     """Return the sha256 over tasks in their order: what an audit log or report says that was trained or tested on."""
     text = json.dumps([one.as_json() for one in tasks], sort_keys=True)

@@ -60,7 +60,8 @@ class Training:
     """What a run has led to so far."""
 
     epochs: list[Epoch] = field(default_factory=list)
-    early_stopped: bool = False
+    stopped_at: int | None = None
+    """The epoch after which it stopped early, for so many roll-backs in a row; None if it did not."""
     unfinished: str = ""
     """Why it ended before its time, and what was left undone; empty if it did not."""
 
@@ -73,6 +74,11 @@ class Training:
     def kept(self) -> list[Epoch]:
         """The baseline and the accepted epochs."""
         return [one for one in self.epochs if one.verdict != "rolled_back"]
+
+    @property
+    def early_stopped(self) -> bool:
+        """Whether it ended for so many roll-backs in a row."""
+        return self.stopped_at is not None
 
     @property
     def initial(self) -> Weights:

@@ -10,6 +10,16 @@ AlgorithmName = Literal["trusted", "agent-optimizer"]
 ALGORITHMS: Final[tuple[AlgorithmName, ...]] = ("trusted", "agent-optimizer")
 
 
+_COUNT_ACCEPTED_REFUSED: Final = (
+    "--count-accepted needs --algorithm agent-optimizer: trusted training divides its error among its epochs, and proposals "
+    "that are rolled back without being counted would have no share of it"
+)
+
+
+class SettingsError(Exception):
+    """Settings that contradict each other; the message says which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The defaults are the paper's where the paper names one (section 4.1: E = C = 10, three actions)."""
@@ -37,3 +47,8 @@ class Settings:
     """Trusted: tasks of D_train on which a candidate must do better before it costs a rollout on D_val."""
     repeats: bool = True
     """Trusted: whether validation tasks may be rolled out a second time where chance moves the agent."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be kept. Raises SettingsError."""
+        if self.algorithm == "trusted" and self.count_epochs == "accepted":
+            raise SettingsError(_COUNT_ACCEPTED_REFUSED)

@@ -54,7 +54,7 @@ class Trainer(ABC):
             else:
                 rejected.append(epoch.rejected())
                 if len(rejected) >= self._settings.patience:
-                    self.training.early_stopped = True
+                    self.training.stopped_at = number
                     break
             number += 1
         return self.training
@@ -69,7 +69,7 @@ class Trainer(ABC):
 
     def _is_over(self, number: int) -> bool:
         counted = len(self.training.kept) + 1 if self._settings.count_epochs == "accepted" else number
-        return counted > self._settings.epochs
+        return counted > self._settings.epochs or bool(self.training.unfinished)
 
     def _record(self, epoch: Epoch) -> None:
         self.training.epochs.append(epoch)

@@ -1,5 +1,8 @@
 """The budget: nothing is begun beyond it, and what was spent is counted."""
 
+import contextlib
+import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,53 @@ def test_a_price_table_of_ones_own(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(PricesError, match=r"prices\.toml"):
             load_prices(path)
+    # A model that were dropped, or a price that compares with nothing, would leave money without a limit.
+    for row in ("input = -1\noutput = 2", "input = 1\noutput = nan", "input = inf\noutput = 2"):
+        path.write_text(f"[mine]\n{row}\n")
+        with pytest.raises(PricesError, match=r"mine: `(input|output)` is"):
+            load_prices(path)
+
+
+def test_completions_under_way_have_room() -> None:
+    """As many tokens as answers took so far, or as the request allows for; side by side they stay within the limit."""
+    budget = Budget(Limits(tokens=1_000), {"m": Price(1.0, 1.0)})
+    with budget.request("m", 10):
+        budget.used("m", 10, 90)
+    with budget.request("m", 10), budget.request("m", 10), contextlib.ExitStack() as more:
+        for _ in range(7):
+            more.enter_context(budget.request("m", 10))
+        with pytest.raises(BudgetExhaustedError, match="--max-tokens"):
+            budget.request("m", 10).__enter__()
+        for _ in range(9):
+            budget.used("m", 10, 90)
+    assert budget.spent.tokens == 1_000
+    with pytest.raises(BudgetExhaustedError):
+        Budget(Limits(tokens=1_000)).request("m", 10, 991).__enter__()
+
+
+def test_attempts_and_time_are_kept_as_they_happen() -> None:
+    """Before an attempt is sent, so that a process that is killed has told of it; also if it fails."""
+    kept: list[tuple[int, float]] = []
+    budget = Budget(seconds_before=5.0, keep=lambda requests, seconds: kept.append((requests, seconds)))
+    attempt = budget.request("m", 1)
+    attempt.__enter__()
+    assert kept[-1][0] == 1
+    assert kept[-1][1] >= 5
+    assert not attempt.__exit__(OSError, OSError("no"), None)
+    assert budget.spent.requests == 1
+    budget.stop()
+    stood = budget.seconds
+    time.sleep(0.01)
+    assert budget.seconds == stood
+
+
+def test_money_does_not_depend_on_the_order_of_answers() -> None:
+    """A replay adds up the same answers in another order, and has to come to the same figure to the last digit."""
+    answers = [("m", 7, 3), ("n", 11, 13), ("m", 1_001, 17), ("n", 3, 1)]
+    found = set()
+    for order in itertools.permutations(answers):
+        budget = Budget(prices={"m": Price(0.1, 0.7), "n": Price(2.3, 1.1)})
+        for one in order:
+            budget.used(*one)
+        found.add(budget.spent.money)
+    assert len(found) == 1

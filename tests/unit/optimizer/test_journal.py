@@ -106,3 +106,59 @@ asyncio.run(main())
     journal = Journal(tmp_path / "j")
     assert set(journal.all("n")) >= set(seen)
     journal.close()
+
+
+def test_what_was_kept_without_a_sync_survives_a_kill(tmp_path: Path) -> None:
+    """Attempts are put down before each request, and are not to cost a disk's time."""
+    program = f"""
+import os, signal
+from pathlib import Path
+from jigsmith_optimizer.journal import Journal
+journal = Journal(Path({str(tmp_path / "j")!r}))
+for n in range(100):
+    journal.keep("spent", [n, 0.5], synced=False)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+    journal = Journal(tmp_path / "j")
+    assert journal.fact("spent") == [99, 0.5]
+    journal.close()
+
+
+def test_a_full_disk_is_said_in_one_sentence(tmp_path: Path) -> None:
+    """Here a limit on files, which SQLite meets in the same way: to whoever waits, and to whoever closes."""
+    program = f"""
+import asyncio, resource
+from pathlib import Path
+from jigsmith_optimizer.journal import Journal, JournalStorageError
+async def main():
+    async with Journal(Path({str(tmp_path / "j")!r})) as journal:
+        async def step(n): return "x" * 10_000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        return await asyncio.gather(*(journal.once("n", n, lambda n=n: step(n)) for n in range(100)), return_exceptions=True)
+found = asyncio.run(main())
+print(found[-1])
+assert isinstance(found[-1], JournalStorageError), found[-1]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "disk is full" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_the_digest_is_of_all_that_is_in_it(tmp_path: Path) -> None:
+    """In whatever order it was written; one letter makes another."""
+
+    async def write(path: Path, order: list[int], last: str) -> str:
+        async def step(n: int) -> str:
+            return f"result {n}{last}"
+
+        async with Journal(path) as journal:
+            for n in order:
+                await journal.once("n", n, lambda n=n: step(n))
+            journal.keep("who", {"model": "m"})
+            return journal.digest()
+
+    first = asyncio.run(write(tmp_path / "a", [1, 2, 3], ""))
+    assert first == asyncio.run(write(tmp_path / "b", [3, 1, 2], ""))
+    assert first != asyncio.run(write(tmp_path / "c", [1, 2, 3], "."))

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import typer
 from jigsmith_optimizer.cli import options
-from jigsmith_optimizer.llm import ModelError
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +36,8 @@ def test_a_file_says_what_options_do_not(tmp_path: Path) -> None:
 
 def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a base URL the openai package's own variable counts, with one a missing key is no error."""
-    assert access().api_key is None
+    with pytest.raises(typer.BadParameter, match="OPENAI_API_KEY"):
+        access()
     assert access(base_url="http://localhost/v1").api_key == "none"
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     assert access(base_url="http://localhost/v1").api_key is None
@@ -45,13 +45,26 @@ def test_a_server_of_ones_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     """With the option's name."""
-    for arguments in ({"wire": "smoke"}, {"temperature": "hot"}):
-        with pytest.raises(typer.BadParameter, match=next(iter(arguments))):
+    for arguments in ({"wire": "smoke"}, {"temperature": "hot"}, {"temperature": "nan"}, {"base_url": "nonsense"}):
+        with pytest.raises(typer.BadParameter, match=next(iter(arguments)).replace("_", "-")):
             access(**arguments)
     with pytest.raises(typer.BadParameter, match="--model"):
         options.who("s", "", "", None, "tools", interpreter=False)
     with pytest.raises(typer.BadParameter, match="--agent"):
         options.who("s", "m", "", None, "magic", interpreter=False)
     (tmp_path / "broken.toml").write_text("model = ")
-    with pytest.raises(ModelError, match=r"broken\.toml"):
-        access(tmp_path / "broken.toml")
+    for name in ("broken.toml", "missing.toml"):
+        with pytest.raises(typer.BadParameter, match=name):
+            access(tmp_path / name)
+    for bound in (float("nan"), float("inf")):
+        with pytest.raises(typer.BadParameter, match="--max-cost"):
+            options.limits(None, None, None, bound)
+    with pytest.raises(typer.BadParameter, match="--format"):
+        options.form("nonsense")
+
+
+def test_what_answers_depend_on_is_told_without_secrets() -> None:
+    """The keys of a journal name endpoint, wire and sampling, and neither key nor password nor query."""
+    found = access(base_url="https://user:secret@host:1/v1/?token=secret", temperature="0.7").identity()
+    sampling = {"temperature": 0.7, "max_output_tokens": None}
+    assert found == {"wire": "chat", "place": "https://host:1/v1", "sampling": sampling}

@@ -70,6 +70,8 @@ def test_the_answers_are_right(tmp_path: Path) -> None:
         ('{"id": 1, "question": "?", "answer": "1", "grader": "vote"}', "grader"),
         ('{"id": 1, "question": "?", "answer": "1", "tolerance": -1}', "tolerance"),
         ('{"id": 1, "question": "?", "answer": "1"}\n' * 2, "has the id"),
+        ('{"id": 1, "question": "?", "answer": "1", "tolerance": Infinity}', "Infinity is no number"),
+        ('{"id": 1, "question": "\\ud800?", "answer": "1"}', "surrogate"),
     ],
 )
 def test_a_faulty_dataset_is_named_by_file_and_line(tmp_path: Path, text: str, said: str) -> None:
@@ -184,6 +186,16 @@ def test_a_task_in_two_splits_is_refused() -> None:
     """Whatever its id is there."""
     with pytest.raises(DatasetError, match="stands in train and in test"):
         Splits([Task("a", "1?", "1")], [Task("b", "2?", "2")], SealedTasks([Task("c", "1?", "1")]))
+
+
+@pytest.mark.parametrize(("first", "second"), [("train", "validation"), ("validation", "test"), ("train", "test")])
+def test_a_group_in_two_splits_is_refused(first: str, second: str) -> None:
+    """Questions about one table, in files that were given apart: the error names the table, the files and the tasks."""
+    parts = {name: [Task(f"{name}-1", f"{name}?", "1")] for name in ("train", "validation", "test")}
+    for name in (first, second):
+        parts[name] += [Task(f"{name}-{n}", f"{name} {n}?", "1", group="table 7") for n in range(2, 12)]
+    with pytest.raises(DatasetError, match=f"'table 7' stand in {first} .{first}-2, .* and 5 more. and in {second}"):
+        Splits(parts["train"], parts["validation"], SealedTasks(parts["test"]))
 
 
 def test_the_test_split_is_read_once_and_only_after_training() -> None:

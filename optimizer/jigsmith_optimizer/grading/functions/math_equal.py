@@ -14,9 +14,9 @@ WORDS = {
 }  # fmt: skip
 CONSTANTS = {"pi": sympy.pi, "infty": sympy.oo, "inf": sympy.oo, "infinity": sympy.oo, "i": sympy.I, "e": sympy.E}
 IGNORED = {"left", "right", "displaystyle", "quad", "qquad", "big", "Big", "bigl", "bigr", "limits", "mathrm", "rm"}
-UNITS = (
-    "degrees?|dollars?|cents?|units?|square|cubic|inch(?:es)?|feet|foot|ft|cm|mm|km|kg|m|miles?|meters?|hours?|minutes?|"
-    "seconds?|days?|weeks?|years?|percent|points?|ways?|people|students?|pounds?|ounces?|grams?|mph|sq|per|and|or"
+UNITS = (  # one that begins another stands behind it: what is matched is not given back
+    "degrees?|dollars?|cents?|units?|square|cubic|inch(?:es)?|feet|foot|ft|cm|mm|km|kg|miles?|meters?|hours?|minutes?|"
+    "seconds?|days?|weeks?|years?|percent|points?|ways?|people|students?|pounds?|ounces?|grams?|mph|sq|per|and|or|m"
 )
 TOKEN = re.compile(r"\s*(\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?|\.\d+|\*\*|[a-zA-Z]+|.)", re.DOTALL)
 EXPONENT_MAX = 10_000
@@ -31,8 +31,9 @@ def cleaned(text):
     text = text.strip().strip(".").replace("\\$", "").replace("$", "").replace("\\!", "").replace("\\,", " ")
     text = re.sub(r"(?<!\\)\\[; ]", " ", text).replace("~", " ").replace("\u2212", "-").replace("\u00b0", "")
     text = text.replace("\u03c0", "\\pi ").replace("\u221e", "\\infty ").replace("\u221a", "\\sqrt")
+    text = " ".join(text.split())  # then no pattern has a run of blanks to take apart
     text = re.sub(r"\\[dtc]frac", r"\\frac", text)
-    text = re.sub(r"\^\s*\{?\s*\\circ\s*\}?|\\degree", "", text)
+    text = re.sub(r"\^ ?\{? ?\\circ ?\}?|\\degree", "", text)
     text = text.replace("\\%", "").replace("%", "")
     text = (
         re.sub(r"(?<=\d)\{?,\}?\s?(?=\d{3}(?!\d))", "", text)
@@ -40,10 +41,11 @@ def cleaned(text):
         else text.replace("{,}", "")
     )
     text = re.sub(
-        r"\\(?:text|mbox|textbf|mathrm|textit)\s*\{\s*(?:" + UNITS + r"|\s|\.|\^?\d)*\s*\}(?:\^\{?\d\}?)?", " ", text
+        r"\\(?:text|mbox|textbf|mathrm|textit)\s*\{(?:" + UNITS + r"|\s|\.|\^?\d)*+\}(?:\^\{?\d\}?)?", " ", text
     )
     text = re.sub(r"\\(?:text|mbox|textbf|mathrm|mathbf|textit)\s*\{([^{}]*)\}", r" \1 ", text)
-    text = re.sub(r"(?<=[\d\)\}])\s*(?:" + UNITS + r")(?:\s+(?:" + UNITS + r"))*\s*(?:\^\{?\d\}?)?\s*\.?\s*$", "", text)
+    text = " ".join(text.split())
+    text = re.sub(r"(?<=[\d\)\}]) ?(?:" + UNITS + r")(?: (?:" + UNITS + r"))* ?(?:\^\{?\d\}?)? ?\.? ?$", "", text)
     text = re.sub(r"_\{?(?:2|3|4|5|6|7|8|9|1\d)\}?$", lambda found: found.group(0), text)
     return text.strip()
 
@@ -320,6 +322,8 @@ def bracketed(text):
 
 def unordered(wanted, given):
     """Return whether two lists hold the same, in whatever order."""
+    if len(wanted) != len(given):  # before a list of thousands is compared with each of the other
+        return False
     left = list(given)
     for one in wanted:
         match = next((other for other in left if equal(one, other)), None)
