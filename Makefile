@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
-.PHONY: help setup demo test test-gvisor test-faults lint proto-lint format images bench lock clean
+.PHONY: help setup demo test test-gvisor test-faults test-training lint proto-lint format images bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -17,8 +17,11 @@ test-setup:
 demo: setup ## learn a function set, release it, call it, verify the log
 	@$(bin)/python -m jigsmith_demo
 
-test: test-setup ## run the whole test suite
-	@$(bin)/pytest -m "not gvisor and not faults"
+test: test-setup ## run the test suite
+	@$(bin)/pytest -m "not gvisor and not faults and not training"
+
+test-training: test-setup ## train by the optimizer's commands, kill, resume, replay; AG2 beside it (some 4 minutes)
+	@$(bin)/pytest -m "training and not gvisor"
 
 test-faults: test-setup ## edit logs 10,000 times and kill runtimes 300 times (some 15 minutes)
 	@$(bin)/pytest -m faults tests/faults

@@ -18,6 +18,8 @@ from tests.e2e.endpoint import Endpoint
 from tests.e2e.training import THRICE, TWICE, scripted, tasks
 
 BACKENDS = ["bubblewrap"]
+
+pytestmark = pytest.mark.training
 DATA = Path(__file__).parents[3] / "shared" / "data"
 _PROGRAM = Path(sys.executable).parent / "jigsmith-optimizer"
 

@@ -19,7 +19,7 @@ from tests.e2e.training import STOP, THRICE, TWICE, Run, function, names, remove
 BACKENDS = ["bubblewrap"]
 _DRIVER = Path(__file__).with_name("ag2_driver.py")
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.training]
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ from tests.e2e.endpoint import Endpoint
 from tests.e2e.training import THRICE, TWICE, function, remove, scripted, tasks
 
 BACKENDS = ["bubblewrap"]
+
+pytestmark = pytest.mark.training
 STEPS = ([[TWICE]], [[function("junk", "0")]], [[THRICE]], [[remove("twice")]])
 
 

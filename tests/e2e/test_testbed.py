@@ -9,6 +9,8 @@ from benchmarks import ag2_package
 from benchmarks.testbed.ag2 import Ag2
 from benchmarks.testbed.questions import needs
 
+pytestmark = pytest.mark.training
+
 REQUESTS = 300
 
 

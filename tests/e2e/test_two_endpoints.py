@@ -12,6 +12,8 @@ from tests.e2e.training import THRICE, TWICE, scripted, tasks
 
 BACKENDS = ["bubblewrap"]
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture
 def shell(runtime, tmp_path) -> Shell:
