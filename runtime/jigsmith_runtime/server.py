@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import hashlib
 import os
+import resource
 import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -110,6 +111,7 @@ async def serve(settings: Settings) -> None:
     LogCorruptError, KeyFileError, BackendMissingError, SandboxUnavailableError, LimitError, ProfileError, BlockingIOError if
     another runtime uses the data folder.
     """
+    _allow_descriptors()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -118,6 +120,12 @@ async def serve(settings: Settings) -> None:
         await stopping.wait()
         _log.info("runtime.stopping")
     _log.info("runtime.stopped")
+
+
+def _allow_descriptors() -> None:
+    """Take as many descriptors as this process may have: a child that waits for a call needs a dozen, a connection one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:

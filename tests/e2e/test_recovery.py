@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -223,3 +224,18 @@ async def test_two_runtimes_do_not_share_a_data_folder(new_runtime) -> None:
     assert second.returncode == 3
     assert "audit" in second.stderr
     assert runtime.facts["address"] == runtime.address
+
+
+async def test_a_low_limit_of_open_files_is_raised_to_what_is_allowed(new_runtime) -> None:
+    """Shells give 1,024 descriptors and allow many more; the children that wait for calls may need more than those."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))  # for the runtime to inherit
+    try:
+        runtime = new_runtime("--concurrency", "16", "--sandboxes", "2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    async with _client(runtime) as client:
+        name = await _register(client, "def f(n):\n    return n")
+        answers = await asyncio.gather(*(client.invoke(name, {"n": n}) for n in range(32)))
+    assert sorted(one.result for one in answers) == list(range(32))
+    assert len(list(Path(f"/proc/{runtime.process.pid}/fd").iterdir())) > 256
