@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from jigsmith_optimizer.report.page import escaped
 from jigsmith_optimizer.rollout import Evaluation
 from jigsmith_optimizer.training import Epoch, Training
 
@@ -21,25 +22,34 @@ def curve(training: Training) -> str:
         f'<text x="{_x(one.number, epochs):.1f}" y="{_HEIGHT - 26}" text-anchor="middle">{one.number}</text>'
         for one in epochs
     )
+    below = "".join(_below(one, training) for one in epochs)
     legend = (
         f'<text x="{_LEFT}" y="14"><tspan fill="var(--train)">● train</tspan>'
         '<tspan fill="var(--validation)" dx="12">● validation</tspan><tspan dx="12">○ rolled back</tspan>'
         f'<tspan dx="12">{"✕ stopped early" if training.early_stopped else ""}</tspan></text>'
     )
-    end = ""
-    if training.early_stopped:
-        # Behind the epoch that training stopped at there may be one more: what earns nothing, taken away.
-        x = _x(training.stopped_at or epochs[-1].number, epochs)
-        end = f'<text x="{x:.1f}" y="{_HEIGHT - 12}" text-anchor="middle" fill="var(--bad)">✕</text>'
     axis = f'<text x="{(_WIDTH + _LEFT) / 2}" y="{_HEIGHT - 2}" text-anchor="middle">epoch</text>'
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="loss by epoch">'
-        f"{_grid()}{''.join(_line(kept, name, epochs) for name in _RADIUS)}{marks}{numbers}{end}{axis}{legend}</svg>"
+        f"{_grid()}{''.join(_line(kept, name, epochs) for name in _RADIUS)}{marks}{numbers}{below}{axis}{legend}</svg>"
     )
 
 
 def _evaluation(epoch: Epoch, name: str) -> Evaluation | None:
-    return epoch.train if name == "train" else epoch.validation
+    """Return what there is of an epoch on a split: of a candidate that failed the screen, that."""
+    return epoch.train or epoch.screen if name == "train" else epoch.validation
+
+
+def _below(epoch: Epoch, training: Training) -> str:
+    """Return what stands under an epoch's number: that nothing was rolled out with its proposal, that training stopped."""
+    unmeasured = epoch.verdict == "rolled_back" and not any(_evaluation(epoch, name) for name in _RADIUS)
+    # Behind the epoch that training stopped at there may be one more: what earns nothing, taken away.
+    stopped = training.early_stopped and epoch.number == (training.stopped_at or training.epochs[-1].number)
+    if not unmeasured and not stopped:
+        return ""
+    x, said = _x(epoch.number, training.epochs), escaped(f"epoch {epoch.number}, {epoch.why}")
+    mark = f"{'○' if unmeasured else ''}{'✕' if stopped else ''}"
+    return f'<text x="{x:.1f}" y="{_HEIGHT - 12}" text-anchor="middle">{mark}<title>{said}</title></text>'
 
 
 def _x(number: int, epochs: Sequence[Epoch]) -> float:

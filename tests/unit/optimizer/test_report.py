@@ -178,8 +178,22 @@ def test_the_lineage_has_both_passes_and_the_optimizers_conversation(outcome: Ou
 def test_early_stop_is_marked_where_it_was(outcome: Outcome) -> None:
     """Not at what was taken away afterwards."""
     drawn = curve(outcome.training)
-    at = re.search(r'x="([\d.]+)"[^>]*>✕<', drawn)[1]
+    at = re.search(r'x="([\d.]+)"[^>]*>○?✕<', drawn)[1]
     assert re.search(rf'x="{at}"[^>]*>3<', drawn)
+
+
+def test_every_roll_back_is_marked(outcome: Outcome) -> None:
+    """At what little was rolled out with it; below the axis if nothing was."""
+    epochs = outcome.training.epochs
+    rolled_back = sum(one.verdict == "rolled_back" for one in epochs)
+    assert rolled_back
+    drawn = curve(outcome.training)
+    hollow = len(re.findall(r'<circle[^>]*fill="var\(--page\)"', drawn)) + len(re.findall(r">○✕?<title", drawn))
+    assert hollow >= rolled_back
+    for number, one in enumerate(epochs):
+        if one.verdict == "rolled_back":
+            epochs[number] = replace(one, train=None, validation=None, screen=None)
+    assert len(re.findall(r">○✕?<title", curve(outcome.training))) == rolled_back
 
 
 def test_a_page_is_bounded_whatever_a_run_did(outcome: Outcome) -> None:
