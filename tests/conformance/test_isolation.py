@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from jigsmith_sandbox.backend import Backend
 from jigsmith_sandbox.backends.docker import DockerBackend
 from jigsmith_sandbox.errors import BackendMissingError
 from jigsmith_sandbox.pool import Pool
+from jigsmith_sandbox.profiles import Profile
 from jigsmith_worker import confine
 from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import OutcomeKind
@@ -185,3 +187,23 @@ async def test_where_namespaces_are_refused_each_call_has_a_sandbox(tmp_path: Pa
         assert len(seen) == 3
         await pool.run(call("import os, signal\ndef f():\n os.kill(1, signal.SIGKILL)\n os.kill(-1, 9)"))
         assert await _value(pool, "def f():\n return 1") == 1
+
+
+async def test_a_pool_grows_while_all_are_busy_and_shrinks_when_they_are_not(backend: Backend) -> None:
+    """From the profile's minimum to its maximum, and back after its idle time."""
+    profile = Profile("python", sandboxes_min=1, sandboxes_max=2, idle_s=1.0)
+    async with Pool(backend, owner=OWNER, slots=1, profiles={"python": profile}) as pool:
+        if pool.isolation is Isolation.SANDBOX:
+            pytest.skip(f"each call has a sandbox of its own in {backend.name} here")
+        assert len(pool.sandboxes) == 1
+        sleeping = [asyncio.create_task(_value(pool, "import time\ndef f():\n time.sleep(1.5)")) for _ in range(2)]
+        await _until(lambda: len(pool.sandboxes) == 2)
+        await asyncio.gather(*sleeping)
+        await _until(lambda: len(pool.sandboxes) == 1)
+        assert await _value(pool, "def f():\n return 1") == 1
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.02)

@@ -85,6 +85,26 @@ def target(name: str) -> str:
     return f"functionSets/{name}/channels/production/functions/answer"
 
 
+async def test_a_full_lane_of_drafts_keeps_nobody_from_production(new_runtime) -> None:
+    """An optimizer with more work than fits holds its own lane up; calls through channels have theirs."""
+    runtime = new_runtime("--concurrency", "1", "--max-waiting", "2", "--sandboxes", "1")
+    async with People(runtime) as people:
+        await released(people, "demo")
+        slow = await people.optimizer.register_source(
+            "slow", "import time\ndef slow():\n    time.sleep(3)", description="s", parameters={"type": "object"}
+        )
+        drafts = [asyncio.create_task(people.optimizer.invoke(slow.name)) for _ in range(3)]
+        await asyncio.sleep(0.5)
+        with pytest.raises(errors.OverloadedError):
+            await people.optimizer.invoke(slow.name)
+        for _ in range(5):
+            assert (await people.agent.invoke(target("demo"))).result == 1
+        assert not any(one.done() for one in drafts)
+        for one in drafts:
+            one.cancel()
+        await asyncio.gather(*drafts, return_exceptions=True)
+
+
 async def test_raised_limits_need_two_people(two_reviewers) -> None:
     """The same one twice does not do; the channel moves with the second; the log's verifier agrees."""
     runtime = two_reviewers()
