@@ -48,7 +48,7 @@ format: setup ## format the code
 images: setup ## build all images (needs root and a Docker engine, no registry)
 	@deploy/images/build sandbox runtime optimizer egress
 
-bench: setup ## measure; prints a table and writes build/bench/summary.json
+bench: setup ## measure, some 40 minutes; prints a table and writes build/bench/summary.json
 	@$(bin)/python -m benchmarks
 
 lock: setup ## write requirements.lock anew from pyproject.toml

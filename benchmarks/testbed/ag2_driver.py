@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import openai
+
+# AG2 is no dependency: it is installed into a folder of its own, where type checkers do not look.
 from autogen import AssistantAgent, UserProxyAgent  # type: ignore[import-not-found]
 from autogen.agentchat.contrib import agent_optimizer  # type: ignore[import-not-found]
 

@@ -18,6 +18,10 @@ _PARAMETERS: Final = {
 }
 
 
+_STATE: Final = re.compile(r"```json\n(.*)\n```", re.DOTALL)
+"""What the optimizer's prompt says of the set, as it stands there."""
+
+
 class Testbed:
     """A policy for jigsmith_scripted; it keeps no state."""
 
@@ -32,7 +36,7 @@ class Testbed:
         if request.tool("terminate") is not None:
             if request.answers():
                 return _call("terminate", {"reason": "one change at a time"})
-            state = json.loads(re.search(r"```json\n(.*)\n```", request.first("user"), re.DOTALL)[1])  # type: ignore[index]
+            state = json.loads(_STATE.findall(request.first("user"))[0])
             present = {one["name"]: one["source"] for one in state["best"]["functions"]}
             return Reply(calls=(self.proposal(state["epoch"], present),))
         last = request.messages[-1]

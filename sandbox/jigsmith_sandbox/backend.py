@@ -12,7 +12,6 @@ from jigsmith_sandbox.profiles import Profile
 
 Policy = Literal["restricted", "none"]
 """What checks a source: the policy gate, or nothing."""
-"""Whether RestrictedPython guards a run. `off` leaves the process and container layers alone."""
 
 
 @dataclass(frozen=True, slots=True)

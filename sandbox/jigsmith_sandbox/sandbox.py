@@ -263,11 +263,16 @@ class Sandbox:
         self._stock.offer(child)
 
     def _fork(self, temp: Temp, count: int) -> None:
-        """Order children, as one message: the zygote forks them one after the other."""
+        """Order children, as many at a time as one message holds."""
+        for begin in range(0, count, wire.BATCH_MAX):
+            self._fork_in_a_row(temp, min(count - begin, wire.BATCH_MAX))
+
+    def _fork_in_a_row(self, temp: Temp, count: int) -> None:
+        """Order children as one message: the zygote forks them one after the other."""
         orders: list[bytes] = []
         connections: list[socket.socket] = []
         handed_over: list[int] = []
-        for _ in range(min(count, wire.BATCH_MAX)):
+        for _ in range(count):
             token = next(self._tokens)
             try:
                 group = self.groups.take() if self.groups is not None else None
@@ -373,7 +378,7 @@ class Sandbox:
         self._free(child)
         if not child.ready and exit_code == inside.NOT_CONFINED:
             raise ProtocolError(child.last_words or "a child could not be confined")
-        self._stock.lost(child)
+        self._stock.forget(child)
         self._stock.refill_soon()
 
 

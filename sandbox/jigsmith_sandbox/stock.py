@@ -64,7 +64,7 @@ class Stock:
                 return
         self._idle.setdefault(child.temp, deque()).append(child)
 
-    def lost(self, child: Child) -> None:
+    def forget(self, child: Child) -> None:
         """Forget a child that has ended; order another one if one that was not ready yet is waited for."""
         idle = self._idle.get(child.temp, ())
         if child in idle:

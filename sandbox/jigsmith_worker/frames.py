@@ -1,4 +1,4 @@
-"""What carries calls between host and child: length-prefixed frames on a stream socket.
+"""What carries a child's answer, and a zygote's configuration: length-prefixed frames on a stream socket.
 
 A frame is two big-endian unsigned 32-bit lengths, then a header (a JSON object, UTF-8) and a body (raw bytes). Lengths are
 checked against the receiver's bounds before memory is taken, because whatever comes out of a sandbox is hostile.
@@ -15,7 +15,7 @@ HEADER_BYTES_MAX: Final = 65_536
 """Headers carry names, numbers and bounded texts; everything large travels in the body."""
 
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Source (64 KiB), arguments (1 MiB), result (8 MiB at the ceiling) and output (1 MiB) fit with room to spare."""
+"""A result (8 MiB at the ceiling) or compiled code fits with room to spare."""
 
 Header = dict[str, Any]
 """A decoded header. `Any`: its fields differ by operation and are checked where they are read."""

@@ -1,4 +1,4 @@
-"""What host, zygote and children say to each other, beside the frames that carry calls.
+"""What host, zygote and children say to each other, beside the work that a child is handed and the frame that it answers with.
 
 The zygote connects to the host's socket. Each child has two connections of its own, for its answers and its output: where host
 and sandbox share a kernel, the host hands them over with the order to fork (SCM_RIGHTS, unix(7)); elsewhere a child makes them.

@@ -56,7 +56,10 @@ def test_both_optimizers_are_proposed_the_same(tmp_path: Path) -> None:
     code = f"def total(values, percent):\n    {SOURCES['total']}\n"
     listed = [{"name": "total", "description": "total", "arguments": {}, "packages": "", "code": code}]
     prompt = "after taking {} actions to manipulate List A:\nList B: {}.\n\n"
-    request = lambda text: Request("m", (Message("user", text),), (Tool("add_function"),))  # noqa: E731
+
+    def request(text: str) -> Request:
+        return Request("m", (Message("user", text),), (Tool("add_function"),))
+
     model = Ag2Model(testbed)
     first = model.answer(request(prompt.format(0, [])))
     assert model.answer(request(prompt.format(1, []))) == Reply("TERMINATE")
