@@ -386,7 +386,7 @@ _NOTHING_RAN: Final = Outcome(OutcomeKind.RETURNED)
 
 
 def _send(connection: socket.socket, data: bytes, descriptors: Sequence[int]) -> int:
-    return socket.send_fds(connection, [data], list(descriptors)) if descriptors else connection.send(data)
+    return connection.sendmsg([data], wire.ancillary(descriptors)) if descriptors else connection.send(data)
 
 
 def _temp(limits: Limits) -> Temp:

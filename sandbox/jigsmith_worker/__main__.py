@@ -37,8 +37,7 @@ def main(socket_path: str) -> None:
         socket_path=socket_path,
         handed_over=configuration["handed_over"],
         secret=bytes.fromhex(configuration["secret"]),
-        identity=confine.identity_map(os.getuid(), os.getgid()),
-        filter=confine.Filter(filter_program),
+        filter_program=filter_program,
         isolation=isolation.find_out(),
         seeds=randomness.seeds(),
     )

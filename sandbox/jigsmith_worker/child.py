@@ -9,19 +9,15 @@ import errno
 import json
 import marshal
 import os
-import socket
 import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from jigsmith_worker import confine, frames, policy, randomness, wire, work
 from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX, OutcomeKind
-
-CHANNEL: Final = 3
-"""The descriptor of the child's answers, beside stdin (/dev/null), stdout and stderr (one socket)."""
 
 FILENAME: Final = "<function>"
 NOT_CONFINED: Final = 70
@@ -73,48 +69,51 @@ class Home:
     handed_over: int
     """How many descriptors a child is given; with none, it makes its connections to the host itself."""
     secret: bytes
-    identity: tuple[tuple[str, bytes], ...]
-    """What keeps its ids in a new user namespace."""
-    filter: confine.Filter
+    filter_program: bytes
+    """Of system calls (seccomp(2))."""
     isolation: Isolation
     seeds: tuple[Callable[[], Any], ...]  # Any: what they return says nothing
     """What gives it random numbers of its own."""
 
+    def confinement(self, temp_bytes: int, temp_files: int) -> confine.Plan:
+        """Return how a child whose /tmp has that size takes its powers away from itself."""
+        plan = confine.Plan()
+        confine.close_others(plan)
+        if self.isolation is not Isolation.SANDBOX:
+            confine.map_identity(plan, os.getuid(), os.getgid())
+        if self.isolation is Isolation.NAMESPACES:
+            confine.mount_private(plan, temp_bytes, temp_files)
+        confine.give_up_powers(plan, self.filter_program)
+        return plan
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What one child is forked for: its number, and the size of its /tmp, which cannot be chosen any later."""
+
+class Task(NamedTuple):
+    """What one child is forked for: its number, and how it is confined."""
 
     token: int
-    temp_bytes: int
-    temp_files: int
+    hello: bytes
+    """What it says when it is confined."""
+    confinement: confine.Plan
+    taking_over: confine.Plan | None
+    """How it takes what it was handed, if it was."""
     descriptors: list[int]
-    """For its answers, its output and its control groups, if it was given any."""
+    """What it was handed."""
 
 
 def live(home: Home, task: Task) -> NoReturn:
     """Confine this process, do one piece of work, end. Never returns to the zygote's code."""
     code = NOT_CONFINED
     try:
-        answers, output, *groups = task.descriptors or _connect(home, task.token)
-        confine.enter_groups(groups)
-        confine.keep_descriptors(output, answers)
-        confine.unblock_signals()
-        if home.isolation is not Isolation.SANDBOX:
-            confine.map_identity(home.identity)
-        if home.isolation is Isolation.NAMESPACES:
-            confine.mount_private(task.temp_bytes, task.temp_files)
-        os.umask(0o077)
-        confine.drop_capabilities()
-        home.filter.install()
+        taking_over = task.taking_over or confine.take_over(*_connect(home, task.token), groups=[])
+        taking_over.carry_out()
+        task.confinement.carry_out()
         randomness.renew(home.seeds)
         _rehearse()
-        channel = socket.socket(fileno=CHANNEL)
-        channel.sendall(wire.HELLO.pack(wire.ANSWERS, home.secret, task.token))
+        os.write(confine.CHANNEL, task.hello)
         code = 1
-        code = _serve(channel)
+        code = _serve()
     except OSError as error:
-        os.write(2, f"cannot confine: {error}\n".encode())
+        os.write(confine.STDERR, f"cannot confine: {error}\n".encode())
     finally:
         os._exit(code)
 
@@ -141,9 +140,9 @@ def _connect(home: Home, token: int) -> tuple[int, int]:
     return answers.detach(), output.detach()
 
 
-def _serve(connection: socket.socket) -> int:
+def _serve() -> int:
     itself = os.getpid()
-    todo = _receive(connection)
+    todo = _receive()
     if todo is None:  # the host gave this child up
         return 0
     confine.limit_resources(todo.limits)
@@ -154,21 +153,27 @@ def _serve(connection: socket.socket) -> int:
         answer = _call(todo, policy.namespace() if todo.restricted else unguarded)
     if os.getpid() != itself:  # a fork of user code came back here: one call, one answer
         return 1
-    connection.sendall(answer)
-    connection.recv(1)  # for ever: the host measures this process, then kills it
+    _send(answer)
+    os.read(confine.CHANNEL, 1)  # for ever: the host measures this process, then kills it
     return 0
 
 
-def _receive(connection: socket.socket) -> work.Work | None:
+def _receive() -> work.Work | None:
     data = b""
     missing = work.HEAD_BYTES
     while missing > 0:
-        more = connection.recv(max(missing, _READ_BYTES))
+        more = os.read(confine.CHANNEL, max(missing, _READ_BYTES))
         if not more:
             return None
         data = data + more if data else more
         missing = work.size(data) - len(data) if len(data) >= work.HEAD_BYTES else work.HEAD_BYTES - len(data)
     return work.decode(data)
+
+
+def _send(answer: bytes) -> None:
+    sent = os.write(confine.CHANNEL, answer)
+    while sent < len(answer):
+        sent += os.write(confine.CHANNEL, memoryview(answer)[sent:])
 
 
 _READ_BYTES: Final = 16_384

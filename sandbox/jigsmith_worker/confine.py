@@ -1,4 +1,7 @@
-"""The system calls that take a fresh child's powers away. Linux only; each step raises OSError if the kernel refuses it.
+"""The system calls that take a fresh child's powers away. Linux only; a step that the kernel refuses raises OSError.
+
+What a child does for the first time copies pages of memory that it shares with its zygote, and every child pays for it. So
+the zygote makes a plan, a list of system calls with everything that they point to, and a child does nothing but carry it out.
 
 Order matters: namespaces with the clone, then the control groups (whose descriptors are closed next), the identity map (needs
 the old /proc), mounts (need the capabilities of the new user namespace), capabilities, and last the system-call filter, which
@@ -10,23 +13,52 @@ import os
 import platform
 import resource
 import signal
+import struct
 from typing import Final
 
 from jigsmith_worker import work
 
-# Prototypes and constant structures are made once, in the zygote: what a child makes, every child pays for. PyDLL keeps the
-# interpreter's lock meanwhile, which no other thread waits for.
-_libc: Final = ctypes.PyDLL(None, use_errno=True)
-_long, _ulong, _char_p, _void_p = ctypes.c_long, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_void_p
-_libc.prctl.argtypes = (ctypes.c_int, _ulong, _ulong, _ulong, _ulong)
-_libc.mount.argtypes = (_char_p, _char_p, _char_p, _ulong, _char_p)
-_libc.sigprocmask.argtypes = (ctypes.c_int, _void_p, _void_p)
-_clone = ctypes.PyDLL(None, use_errno=True).syscall
-_clone.argtypes = (_long, _ulong, _ulong, _ulong, _ulong, _ulong)
-_clone.restype = _long
-_capset = ctypes.PyDLL(None, use_errno=True).syscall
-_capset.argtypes = (_long, _void_p, _void_p)
-_capset.restype = _long
+_CALLS: Final = {
+    "x86_64": {
+        "write": 1,
+        "close": 3,
+        "rt_sigprocmask": 14,
+        "clone": 56,
+        "chdir": 80,
+        "umask": 95,
+        "capset": 126,
+        "prctl": 157,
+        "mount": 165,
+        "openat": 257,
+        "dup3": 292,
+        "prlimit64": 302,
+        "close_range": 436,
+    },
+    "aarch64": {
+        "dup3": 24,
+        "mount": 40,
+        "chdir": 49,
+        "openat": 56,
+        "close": 57,
+        "write": 64,
+        "capset": 91,
+        "rt_sigprocmask": 135,
+        "umask": 166,
+        "prctl": 167,
+        "clone": 220,
+        "prlimit64": 261,
+        "close_range": 436,
+    },
+}[platform.machine()]
+"""The kernel's numbers (include/uapi/asm-generic/unistd.h, arch/x86/entry/syscalls/syscall_64.tbl)."""
+
+# PyDLL keeps the interpreter's lock meanwhile, which no other thread waits for.
+_libc: Final = ctypes.PyDLL(None)
+_system_call: Final = _libc.syscall
+_system_call.argtypes = (ctypes.c_long,) * 6
+_system_call.restype = ctypes.c_long
+_errno: Final = getattr(_libc, "__errno_location")
+_errno.restype = ctypes.POINTER(ctypes.c_int)
 
 _CLONE_NEWNS: Final = 0x00020000
 _CLONE_NEWUTS: Final = 0x04000000
@@ -34,10 +66,7 @@ _CLONE_NEWIPC: Final = 0x08000000
 _CLONE_NEWUSER: Final = 0x10000000
 _CLONE_NEWPID: Final = 0x20000000
 NAMESPACES: Final = _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWUSER | _CLONE_NEWPID
-
-_CLONE_FLAGS: Final = NAMESPACES | signal.SIGCHLD
-_CLONE_NUMBER: Final = {"x86_64": 56, "aarch64": 220}[platform.machine()]
-_CAPSET_NUMBER: Final = {"x86_64": 126, "aarch64": 91}[platform.machine()]
+_CLONE: Final = (_CALLS["clone"], NAMESPACES | signal.SIGCHLD, 0, 0, 0, 0)
 
 _MS_RDONLY: Final = 1
 _MS_NOSUID: Final = 2
@@ -45,28 +74,57 @@ _MS_NODEV: Final = 4
 _MS_NOEXEC: Final = 8
 _MS_BIND: Final = 4_096
 
+_AT_FDCWD: Final = -100
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_SECCOMP: Final = 22
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _SECCOMP_MODE_FILTER: Final = 2
 _CAPABILITY_VERSION_3: Final = 0x20080522
-_OWN_CAPABILITIES: Final = ctypes.byref((ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0))
-_NO_CAPABILITIES: Final = ctypes.byref((ctypes.c_uint32 * 6)())
+_SIGSET_BYTES: Final = 8  # the kernel's, not glibc's
+
+STDOUT, STDERR, CHANNEL = 1, 2, 3
+"""A child's descriptors beside stdin (/dev/null): one socket for both outputs, another for its answers."""
+DESCRIPTORS_OF_A_CHILD: Final = CHANNEL + 1
+"""They are open before the call, so they do not count."""
+_NEXT_DESCRIPTOR: Final = DESCRIPTORS_OF_A_CHILD
+"""What the kernel gives to whoever opens a file when all others are closed."""
+_LAST_DESCRIPTOR: Final = (1 << 31) - 1
 
 COVERED: Final = ("/proc", "/sys", "/dev/shm", "/dev/mqueue", "/run")  # noqa: S108 - mount points, no temporary files
 """Places that would outlive a call or tell of its surroundings: one empty read-only tmpfs hides them all."""
-_covered: Final = [place.encode() for place in COVERED if os.path.isdir(place)]  # noqa: PTH112 - keep it light
 
 
-def _checked(result: int, what: str) -> int:
-    if result == -1:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
-    return result
+class Plan:
+    """System calls in a row."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[int, ...]] = []
+        self._names: list[str] = []
+        self._pointed_to: list[object] = []
+        """What the addresses among the arguments lead to: it must live as long as they do."""
+
+    def add(self, name: str, *arguments: int | bytes) -> None:
+        """Go on with a system call of at most five arguments. Bytes stand for their address."""
+        numbers = [self.address(one) if isinstance(one, bytes) else one for one in arguments]
+        self._calls.append((_CALLS[name], *numbers, *[0] * (5 - len(numbers))))
+        self._names.append(name)
+
+    def carry_out(self) -> None:
+        """Make the calls, one after the other. Raises OSError, which names the one that failed."""
+        for call in self._calls:
+            if _system_call(*call) == -1:
+                raise _error(self._names[self._calls.index(call)])
+
+    def address(self, data: bytes) -> int:
+        """Return where a copy of the bytes lies, with a zero behind it, for as long as the plan lives."""
+        buffer = ctypes.create_string_buffer(data)
+        self._pointed_to.append(buffer)
+        return ctypes.addressof(buffer)
 
 
-def _prctl(option: int, argument: int) -> None:
-    _checked(_libc.prctl(option, argument, 0, 0, 0), "prctl")
+def _error(what: str) -> OSError:
+    number: int = _errno()[0]
+    return OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def fork_isolated() -> int:
@@ -76,70 +134,77 @@ def fork_isolated() -> int:
     left out: it mends locks that other threads of Python may hold, and a zygote has none. What else hears of forks,
     `randomness` does.
     """
-    pid = int(_clone(_CLONE_NUMBER, _CLONE_FLAGS, 0, 0, 0, 0))
+    pid = int(_system_call(*_CLONE))
     if pid == -1:
-        raise OSError(number := ctypes.get_errno(), f"clone with namespaces: {os.strerror(number)}")
+        raise _error("clone with namespaces")
     return pid
 
 
-def enter_groups(descriptors: list[int]) -> None:
-    """Enter control groups, each by its open cgroup.procs: 0 stands for the process that writes (cgroups(7))."""
-    for descriptor in descriptors:
-        os.write(descriptor, b"0")
+_itself: Final = ctypes.create_string_buffer(b"0")  # stands for the process that writes it (cgroups(7))
+_ITSELF: Final = ctypes.addressof(_itself)
 
 
-def identity_map(uid: int, gid: int) -> tuple[tuple[str, bytes], ...]:
-    """Return what `map_identity` writes where, to keep these ids across a new user namespace."""
-    return (
-        ("/proc/self/setgroups", b"deny"),
-        ("/proc/self/uid_map", b"%d %d 1" % (uid, uid)),
-        ("/proc/self/gid_map", b"%d %d 1" % (gid, gid)),
-    )
+def take_over(answers: int, output: int, groups: list[int]) -> Plan:
+    """Return how a child enters control groups, each by its open cgroup.procs, and takes its two sockets."""
+    plan = Plan()
+    for group in groups:
+        plan.add("write", group, _ITSELF, 1)
+    plan.add("dup3", output, STDOUT, 0)
+    plan.add("dup3", output, STDERR, 0)
+    plan.add("dup3", answers, CHANNEL, 0)
+    return plan
 
 
-def map_identity(identity: tuple[tuple[str, bytes], ...]) -> None:
+def close_others(plan: Plan) -> None:
+    """Close all descriptors that a child does not have."""
+    plan.add("close_range", DESCRIPTORS_OF_A_CHILD, _LAST_DESCRIPTOR, 0)
+
+
+def map_identity(plan: Plan, uid: int, gid: int) -> None:
     """Keep the ids across the new user namespace, so that files look as before and nobody becomes root in it.
 
-    Giving up root made the process undumpable and its /proc files root's; it is dumpable again until drop_capabilities.
+    Other descriptors must have been closed. Giving up root made the process undumpable and its /proc files root's; it is
+    dumpable again until `give_up_powers`.
     """
-    _prctl(_PR_SET_DUMPABLE, 1)
-    for path, text in identity:
-        try:
-            descriptor = os.open(path, os.O_WRONLY)
-        except FileNotFoundError:
-            continue  # gVisor has no setgroups to deny; a Linux that did would refuse the gid_map that follows
-        os.write(descriptor, text)
-        os.close(descriptor)
+    plan.add("prctl", _PR_SET_DUMPABLE, 1)
+    ids = {"uid_map": b"%d %d 1" % (uid, uid), "gid_map": b"%d %d 1" % (gid, gid)}
+    if os.path.exists("/proc/self/setgroups"):  # noqa: PTH110 - keep it light; gVisor has none, and Linux demands this
+        ids = {"setgroups": b"deny"} | ids
+    for name, text in ids.items():
+        plan.add("openat", _AT_FDCWD, f"/proc/self/{name}".encode(), os.O_WRONLY)
+        plan.add("write", _NEXT_DESCRIPTOR, text, len(text))
+        plan.add("close", _NEXT_DESCRIPTOR)
 
 
-def _mount_tmpfs(target: bytes, flags: int, options: bytes) -> None:
-    _checked(_libc.mount(b"none", target, b"tmpfs", flags, options), f"mount tmpfs on {target.decode()}")
-
-
-def _bind(source: bytes, target: bytes) -> None:
-    _checked(_libc.mount(source, target, None, _MS_BIND, None), f"mount {source.decode()} on {target.decode()}")
-
-
-def mount_private(temp_bytes: int, temp_files: int) -> None:
+def mount_private(plan: Plan, temp_bytes: int, temp_files: int) -> None:
     """Give the call a /tmp of its own and hide what other calls or the sandbox's engine left around.
 
     Mounts made here reach nobody else: those of a new user namespace's mount namespace only receive (mount_namespaces(7)).
     """
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     inodes = temp_files + 1  # the kernel counts the folder itself
-    _mount_tmpfs(b"/tmp", flags, b"size=%d,nr_inodes=%d,mode=0700" % (temp_bytes, inodes))
-    empty, *others = _covered
-    _mount_tmpfs(empty, flags | _MS_RDONLY, b"size=4096,nr_inodes=2,mode=0555")
-    for target in others:  # binding one is a third of the work of making another
-        _bind(empty, target)
-    os.chdir("/tmp")  # noqa: S108
+    options = b"size=%d,nr_inodes=%d,mode=0700" % (temp_bytes, inodes)
+    plan.add("mount", b"none", b"/tmp", b"tmpfs", flags, options)
+    empty, *others = [place.encode() for place in COVERED if os.path.isdir(place)]  # noqa: PTH112 - keep it light
+    plan.add("mount", b"none", empty, b"tmpfs", flags | _MS_RDONLY, b"size=4096,nr_inodes=2,mode=0555")
+    for place in others:  # binding one is a third of the work of making another
+        plan.add("mount", empty, place, 0, _MS_BIND, 0)
+    plan.add("chdir", b"/tmp")
 
 
-def drop_capabilities() -> None:
-    """Empty the capability sets for good: no program that is executed can give any back (no_new_privs)."""
-    _checked(_capset(_CAPSET_NUMBER, _OWN_CAPABILITIES, _NO_CAPABILITIES), "capset")
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(_PR_SET_DUMPABLE, 0)
+def give_up_powers(plan: Plan, filter_program: bytes) -> None:
+    """Empty the capability sets for good, so that no program gives any back (no_new_privs), and load the filter.
+
+    It is an array of struct sock_filter, 8 bytes each; it holds for this process and all it will start. Signals get
+    through again, as in a process of one's own: the zygote had blocked that of its children's deaths.
+    """
+    plan.add("rt_sigprocmask", int(signal.SIG_SETMASK), bytes(_SIGSET_BYTES), 0, _SIGSET_BYTES)
+    plan.add("umask", 0o077)
+    plan.add("capset", struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24))
+    plan.add("prctl", _PR_SET_NO_NEW_PRIVS, 1)
+    plan.add("prctl", _PR_SET_DUMPABLE, 0)
+    program = struct.pack("@HP", len(filter_program) // 8, plan.address(filter_program))  # struct sock_fprog
+    plan.add("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program)
 
 
 def become(uid: int, gid: int) -> None:
@@ -150,6 +215,22 @@ def become(uid: int, gid: int) -> None:
         os.setresuid(uid, uid, uid)
 
 
+_LIMITED: Final = (
+    resource.RLIMIT_AS,
+    resource.RLIMIT_CPU,
+    resource.RLIMIT_NPROC,
+    resource.RLIMIT_NOFILE,
+    resource.RLIMIT_FSIZE,
+    resource.RLIMIT_CORE,
+)
+_RLIMIT_BYTES: Final = 16  # struct rlimit64: soft and hard
+_rlimits: Final = ctypes.create_string_buffer(_RLIMIT_BYTES * len(_LIMITED))
+_rlimit_numbers: Final = struct.Struct(f"={2 * len(_LIMITED)}Q")
+_limiting: Final = Plan()
+for _index, _which in enumerate(_LIMITED):
+    _limiting.add("prlimit64", 0, _which, ctypes.addressof(_rlimits) + _RLIMIT_BYTES * _index, 0)
+
+
 def limit_resources(limits: work.Limits) -> None:
     """Set the rlimits of a call. Hard limits equal soft ones: what a call lowers, it cannot raise again.
 
@@ -157,20 +238,14 @@ def limit_resources(limits: work.Limits) -> None:
     watch, for the whole tree of processes; the limit here, in whole seconds and for each process, is what holds without it.
     Its soft value sends SIGXCPU, which the first process of a pid namespace ignores, so the hard value does the work.
     """
+    memory = _address_space_baseline_bytes + limits.memory_bytes
     cpu_seconds = -(-limits.cpu_ms // 1000) + 1
-    for which, value in (
-        (resource.RLIMIT_AS, _address_space_bytes() + limits.memory_bytes),
-        (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_NPROC, limits.processes),
-        (resource.RLIMIT_NOFILE, DESCRIPTORS_OF_A_CHILD + limits.open_files),
-        (resource.RLIMIT_FSIZE, limits.temp_bytes),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(which, (value, value))
+    processes, files, size = limits.processes, DESCRIPTORS_OF_A_CHILD + limits.open_files, limits.temp_bytes
+    _rlimit_numbers.pack_into(
+        _rlimits, 0, memory, memory, cpu_seconds, cpu_seconds, processes, processes, files, files, size, size, 0, 0
+    )
+    _limiting.carry_out()
 
-
-DESCRIPTORS_OF_A_CHILD: Final = 4
-"""stdin, stdout, stderr and the channel of the answer: open before the call, so they do not count."""
 
 _address_space_baseline_bytes = 0
 
@@ -180,43 +255,3 @@ def remember_address_space() -> None:
     global _address_space_baseline_bytes  # noqa: PLW0603 - inherited by every forked child, written once
     with open("/proc/self/statm") as file:  # noqa: PTH123
         _address_space_baseline_bytes = int(file.read().split()[0]) * resource.getpagesize()
-
-
-def _address_space_bytes() -> int:
-    return _address_space_baseline_bytes
-
-
-class _SockFprog(ctypes.Structure):
-    _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-
-class Filter:
-    """A seccomp filter: an array of struct sock_filter, 8 bytes each."""
-
-    def __init__(self, program: bytes) -> None:
-        self._program = _SockFprog(len(program) // 8, program)
-        self._address = ctypes.addressof(self._program)
-
-    def install(self) -> None:
-        """Load it for this process and all it will start."""
-        _checked(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._address, 0, 0), "prctl(PR_SET_SECCOMP)")
-
-
-def keep_descriptors(output: int, channel: int) -> None:
-    """Make these descriptors stdout and stderr, and the channel; close all others but stdin, the originals too."""
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.dup2(channel, 3)
-    os.closerange(DESCRIPTORS_OF_A_CHILD, _DESCRIPTORS_MAX)
-
-
-_DESCRIPTORS_MAX: Final = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-
-
-_SIG_SETMASK: Final = int(signal.SIG_SETMASK)
-_NO_SIGNALS: Final = ctypes.byref((ctypes.c_char * 128)())  # sigset_t of glibc
-
-
-def unblock_signals() -> None:
-    """Let every signal through, as in a process of one's own: the zygote had blocked that of its children's deaths."""
-    _checked(_libc.sigprocmask(_SIG_SETMASK, _NO_SIGNALS, None), "sigprocmask")

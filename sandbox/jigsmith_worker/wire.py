@@ -5,7 +5,9 @@ and sandbox share a kernel, the host hands them over with the order to fork (SCM
 So the data of a call goes from the host to the one process that needs it and back, past every other.
 """
 
+import socket
 import struct
+from collections.abc import Iterable
 from typing import Final
 
 HELLO: Final = struct.Struct("!c16sI")  # who speaks, the sandbox's secret, the child's token
@@ -20,7 +22,18 @@ HANDED_OVER_MAX: Final = CONNECTIONS + 2
 put it into its control groups."""
 BATCH_MAX: Final = 16
 """Orders that are sent as one message: to fork several children costs less than to fork one several times."""
+DESCRIPTOR: Final = struct.Struct("@i")
 FORK, KILL, MEASURE = b"F", b"K", b"M"
 
 REPORT: Final = struct.Struct("!cIiQQ")  # zygote to host: what, token, wait status or errno, cpu_us, peak_bytes
 EXITED, FAILED, MEASURED = b"X", b"E", b"M"
+
+
+def descriptors(data: bytes) -> list[int]:
+    """Return the descriptors that came with a message (SCM_RIGHTS)."""
+    return [one for (one,) in DESCRIPTOR.iter_unpack(data)]
+
+
+def ancillary(handed_over: Iterable[int]) -> list[tuple[int, int, bytes]]:
+    """Return what hands descriptors over, for `sendmsg`; socket.send_fds does the same, and imports a module each time."""
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, b"".join(map(DESCRIPTOR.pack, handed_over)))]

@@ -20,6 +20,9 @@ from jigsmith_worker.deaths import Deaths
 from jigsmith_worker.isolation import Isolation
 
 _ORDERS_BYTES: Final = wire.BATCH_MAX * wire.ORDER.size
+_DESCRIPTORS_SPACE: Final = socket.CMSG_SPACE(wire.BATCH_MAX * wire.HANDED_OVER_MAX * wire.DESCRIPTOR.size)
+_PLANS_MAX: Final = 64
+"""Functions may choose the size of their /tmp, but few sizes are in use at a time."""
 
 
 class Zygote:
@@ -32,6 +35,7 @@ class Zygote:
         self._inbox = bytearray()
         self._handed_over: deque[int] = deque()
         """Descriptors whose order to fork is still to be obeyed."""
+        self._plans: dict[tuple[int, int], confine.Plan] = {}
         self._tokens: dict[int, int] = {}
         self._pids: dict[int, int] = {}
 
@@ -55,21 +59,36 @@ class Zygote:
 
     def _listen(self) -> None:
         # The kernel delivers the descriptors of one message at a time, with the last byte that it delivers or before.
-        data, descriptors, _, _ = socket.recv_fds(self._host, _ORDERS_BYTES, wire.BATCH_MAX * wire.HANDED_OVER_MAX)
+        data, ancillary, _, _ = self._host.recvmsg(_ORDERS_BYTES, _DESCRIPTORS_SPACE)
         if not data:
             sys.exit(0)
         self._inbox += data
-        self._handed_over += descriptors
+        for _, _, descriptors in ancillary:
+            self._handed_over.extend(wire.descriptors(descriptors))
         tasks: list[child.Task] = []
         while len(self._inbox) >= wire.ORDER.size:
             what, token, temp_bytes, temp_files = wire.ORDER.unpack_from(self._inbox)
             del self._inbox[: wire.ORDER.size]
             if what == wire.FORK:
-                descriptors = [self._handed_over.popleft() for _ in range(self._home.handed_over)]
-                tasks.append(child.Task(token, temp_bytes, temp_files, descriptors))
+                tasks.append(self._task(token, temp_bytes, temp_files))
             elif token in self._pids:
                 self._obey(what, token)
         self._fork(tasks)
+
+    def _task(self, token: int, temp_bytes: int, temp_files: int) -> child.Task:
+        """Prepare what a child will do, as far as that can be done once for all or before the fork."""
+        size = (temp_bytes, temp_files)
+        if size not in self._plans:
+            if len(self._plans) >= _PLANS_MAX:
+                self._plans.clear()
+            self._plans[size] = self._home.confinement(*size)
+        hello = wire.HELLO.pack(wire.ANSWERS, self._home.secret, token)
+        descriptors = [self._handed_over.popleft() for _ in range(self._home.handed_over)]
+        taking_over = None
+        if descriptors:
+            answers, output, *groups = descriptors
+            taking_over = confine.take_over(answers, output, groups)
+        return child.Task(token, hello, self._plans[size], taking_over, descriptors)
 
     def _obey(self, what: bytes, token: int) -> None:
         if what == wire.KILL:
