@@ -94,33 +94,35 @@ class _Begun:
 
 
 class Stop:
-    """A caller's way to end its call early."""
+    """A caller's way to end its call early. For one task, which nobody else cancels."""
 
     def __init__(self) -> None:
         self._requested = False
-        self._work: asyncio.Task[Any] | None = None  # Any: whatever the guarded work returns
+        self._guarding: asyncio.Task[Any] | None = None  # Any: whatever the task returns
         self.why: RuntimeFault | None = None
         """What the call ends with, if it is not its caller who ends it."""
 
     def request(self, why: RuntimeFault | None = None) -> None:
         """End what is guarded now, or will be."""
-        self._requested, self.why = True, self.why or why
-        if self._work is not None:
-            self._work.cancel()
+        first, self._requested, self.why = not self._requested, True, self.why or why
+        if first and self._guarding is not None:
+            self._guarding.cancel()
 
     async def guard(self, work: Coroutine[Any, Any, T]) -> T:  # Any: coroutines that only await
-        """Run work that `request` may end. Raises RunCancelledError if it did."""
+        """Do work that `request` may end. Raises RunCancelledError if it did."""
         if self._requested:
             work.close()
             raise RunCancelledError("the caller went away")
-        task = asyncio.create_task(work)
-        self._work = task
+        task = self._guarding = asyncio.current_task()
+        assert task is not None
         try:
-            return await task
+            return await work
         except asyncio.CancelledError:
             raise RunCancelledError("the caller went away") from None
         finally:
-            self._work = None
+            self._guarding = None
+            if self._requested and task.cancelling():
+                task.uncancel()
 
 
 class Executor:

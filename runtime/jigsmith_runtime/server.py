@@ -58,10 +58,8 @@ from jigsmith_runtime.identity import Credentials, DevMetadata, Identifier, Prin
 from jigsmith_runtime.identity.jwks import JwksSource
 from jigsmith_runtime.identity.jwt_tokens import JwtVerifier
 from jigsmith_runtime.identity.tls import TlsFiles
-from jigsmith_runtime.interceptors.access_log import AccessLogInterceptor
-from jigsmith_runtime.interceptors.errors import ErrorsInterceptor
-from jigsmith_runtime.interceptors.identity import IdentityInterceptor
-from jigsmith_runtime.interceptors.receipts import ReceiptsInterceptor
+from jigsmith_runtime.interceptors.identity import Gate
+from jigsmith_runtime.interceptors.rpc import RpcInterceptor
 from jigsmith_runtime.quotas import Quotas
 from jigsmith_runtime.refusals import Refusals
 from jigsmith_runtime.registration import Registration
@@ -174,7 +172,7 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
     stack.push_async_callback(invocations.close)
 
     await stack.enter_async_context(following(database, changes, executor.end_running))
-    server, port = _listen(settings, IdentityInterceptor(identifier, quotas), refusals)
+    server, port = _listen(settings, RpcInterceptor(Gate(identifier, quotas), refusals))
     function_pb2_grpc.add_FunctionServiceServicer_to_server(FunctionService(database, changes, registration), server)
     function_set_pb2_grpc.add_FunctionSetServiceServicer_to_server(
         FunctionSetService(database, changes, registration), server
@@ -245,14 +243,9 @@ async def _close_interrupted(log: AuditLog, entries: EntryWriter, repeats: Repea
         _log.warning("runtime.recovered", interrupted_calls=len(calls), unanswered_requests=unanswered)
 
 
-def _listen(settings: Settings, identity: IdentityInterceptor, refusals: Refusals) -> tuple[grpc.aio.Server, int]:
+def _listen(settings: Settings, interceptor: RpcInterceptor) -> tuple[grpc.aio.Server, int]:
     server = grpc.aio.server(
-        interceptors=[
-            AccessLogInterceptor(),
-            ErrorsInterceptor(refusals),
-            identity,
-            ReceiptsInterceptor(),
-        ],
+        interceptors=[interceptor],
         options=[
             ("grpc.so_reuseport", 0),  # two runtimes on one port would share the calls
             ("grpc.max_receive_message_length", _RECEIVE_BYTES_MAX),

@@ -5,6 +5,7 @@ other process is measured and killed from here, and that is its end; for every o
 it answered is opaque here: lengths are checked, the content is `outcomes`' to distrust.
 """
 
+import _socket
 import asyncio
 import contextlib
 import os
@@ -19,6 +20,10 @@ from jigsmith_worker.outcome import End
 
 from jigsmith_sandbox.call_groups import CallGroup
 from jigsmith_sandbox.peer import CREDENTIALS_SPACE, Peer, Usage, speaker
+from jigsmith_sandbox.readers import Readers
+
+Connection = _socket.socket
+"""What a socket.socket is made of, without what it adds: each child has four of them."""
 
 _READ_BYTES: Final = 1 << 18
 _LAST_WORDS_BYTES: Final = 65_536
@@ -89,17 +94,20 @@ class _Exchange:
 class Child:
     """One process, from the order to fork it until its end is reported."""
 
-    def __init__(self, token: int, temp: tuple[int, int], zygote: Zygote, group: CallGroup | None) -> None:
+    def __init__(
+        self, token: int, temp: tuple[int, int], zygote: Zygote, readers: Readers, group: CallGroup | None
+    ) -> None:
         """`temp` is the size of its /tmp: bytes and files. `group` is its own until it has exited."""
         self.token = token
         self.temp = temp
         self.ready = False
         self.group = group
         self._zygote = zygote
+        self._readers = readers
         self._loop = asyncio.get_running_loop()
-        self._answers: socket.socket | None = None
+        self._answers: Connection | None = None
         self._peer: Peer | None = None
-        self._output: socket.socket | None = None
+        self._output: Connection | None = None
         self._answer = bytearray()
         self._answer_whole: int | None = None
         self._printed = bytearray()
@@ -109,17 +117,17 @@ class Child:
 
     # --- its connections
 
-    def connect(self) -> tuple[socket.socket, socket.socket]:
+    def connect(self) -> tuple[Connection, Connection]:
         """Make its two connections. Returns the ends that are to be handed over: for its answers, for its output."""
         if self.group is not None and self.group.alarm is not None:
-            self._loop.add_reader(self.group.alarm, self._hear_alarm)
-        self._answers, answers = socket.socketpair()
-        self._output, output = socket.socketpair()
+            self._readers.add(self.group.alarm, self._hear_alarm)
+        self._answers, answers = _socket.socketpair()
+        self._output, output = _socket.socketpair()
         for connection in (self._answers, self._output):
             connection.setblocking(False)
         self._answers.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # the kernel will say who speaks
-        self._loop.add_reader(self._answers.fileno(), self._read_answers)
-        self._loop.add_reader(self._output.fileno(), self._read_output)
+        self._readers.add(self._answers.fileno(), self._read_answers)
+        self._readers.add(self._output.fileno(), self._read_output)
         return answers, output
 
     def _meet(self) -> None:
@@ -134,16 +142,16 @@ class Child:
             self._answers.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
             self._be_ready()
         else:  # it has ended, which its zygote will report
-            self._loop.remove_reader(self._answers.fileno())
+            self._readers.remove(self._answers.fileno())
 
-    def attach(self, who: bytes, connection: socket.socket) -> None:
+    def attach(self, who: bytes, connection: Connection) -> None:
         """Take over one of the two connections that it has made itself."""
         if who == wire.OUTPUT and self._output is None:
             self._output = connection
-            self._loop.add_reader(connection.fileno(), self._read_output)
+            self._readers.add(connection.fileno(), self._read_output)
         elif who == wire.ANSWERS and self._answers is None:
             self._answers = connection
-            self._loop.add_reader(connection.fileno(), self._read_answers)
+            self._readers.add(connection.fileno(), self._read_answers)
             self._be_ready()
         else:
             connection.close()
@@ -178,7 +186,7 @@ class Child:
             self._watch_cpu(bounds.cpu_ms * 1_000)
         return done
 
-    def _send(self, connection: socket.socket, frame: bytes) -> None:
+    def _send(self, connection: Connection, frame: bytes) -> None:
         try:
             sent = connection.send(frame)
         except BlockingIOError:
@@ -189,9 +197,9 @@ class Child:
         if sent < len(frame):
             self._sending = self._loop.create_task(self._send_rest(connection, memoryview(frame)[sent:]))
 
-    async def _send_rest(self, connection: socket.socket, rest: memoryview) -> None:
+    async def _send_rest(self, connection: Connection, rest: memoryview) -> None:
         with contextlib.suppress(OSError):  # it is gone, or did not want to listen: its end will be reported
-            await self._loop.sock_sendall(connection, rest)
+            await self._loop.sock_sendall(connection, rest)  # type: ignore[arg-type]  # it uses nothing that is added
 
     def _watch_cpu(self, left_us: int) -> None:
         """Ask for the CPU time when it could be used up at the earliest: on all processors at once."""
@@ -240,7 +248,7 @@ class Child:
             self._answer += data
             self._check_answer(exchange)
         else:  # it closed its end, or speaks when nobody asked: whatever comes now, nobody will read it
-            self._loop.remove_reader(self._answers.fileno())
+            self._readers.remove(self._answers.fileno())
 
     def _check_answer(self, exchange: _Exchange) -> None:
         if self._answer_whole is None and len(self._answer) >= frames.PREFIX.size:
@@ -271,16 +279,21 @@ class Child:
         except OSError:
             data = b""
         if not data:
-            self._loop.remove_reader(self._output.fileno())
+            self._readers.remove(self._output.fileno())
             return
         room = (self._exchange.bounds.output_bytes if self._exchange else _LAST_WORDS_BYTES) - len(self._printed)
         self._printed += data[:room]
         if len(data) > room:
             self._truncated = True
-            self._loop.remove_reader(self._output.fileno())
+            self._readers.remove(self._output.fileno())
             self.finish(End.OUTPUT)
 
     # --- its end
+
+    async def gone(self) -> None:
+        """Wait until no process of its call can run any more. Bounded: a child that does not end costs the sandbox."""
+        if self._exchange is not None:
+            await asyncio.shield(self._exchange.gone)
 
     def exited(self, exit_code: int, cpu_us: int, memory_peak_bytes: int) -> None:
         """Take note that the process and its namespace are gone; read what it left in its sockets, within the bounds."""
@@ -312,14 +325,14 @@ class Child:
             )
         )
 
-    def _drain(self, connection: socket.socket | None, read: Callable[[], None]) -> None:
+    def _drain(self, connection: Connection | None, read: Callable[[], None]) -> None:
         if connection is None:
             return
         with contextlib.suppress(OSError):
             while connection.recv(1, socket.MSG_PEEK) and self._is_read(connection):
                 read()
 
-    def _is_read(self, connection: socket.socket) -> bool:
+    def _is_read(self, connection: Connection) -> bool:
         if connection is self._output:
             return not self._truncated
         return self._exchange is not None and self._exchange.end is None
@@ -336,12 +349,12 @@ class Child:
         """Give back its connections and timers. Whoever waits for it to be gone waits no longer."""
         for connection in (self._answers, self._output):
             if connection is not None:
-                self._loop.remove_reader(connection.fileno())
+                self._readers.remove(connection.fileno())
                 connection.close()
         if self._peer is not None:
             self._peer.close()
         if self.group is not None and self.group.alarm is not None:
-            self._loop.remove_reader(self.group.alarm)
+            self._readers.remove(self.group.alarm)
         if self._sending is not None:
             self._sending.cancel()
         if self._exchange is not None:

@@ -20,11 +20,12 @@ from jigsmith_worker.outcome import End, OutcomeKind
 from jigsmith_sandbox import call_groups, exchanges, outcomes, seccomp
 from jigsmith_sandbox.backend import Backend, Call, Outcome, Policy, PolicyVerdict, SandboxSpec
 from jigsmith_sandbox.call_groups import CallGroups
-from jigsmith_sandbox.child import Bounds, Child, Finished
+from jigsmith_sandbox.child import Bounds, Child, Connection, Finished
 from jigsmith_sandbox.code_cache import CodeCache
 from jigsmith_sandbox.errors import ProtocolError, SandboxUnavailableError
 from jigsmith_sandbox.limits import Limits
 from jigsmith_sandbox.peer import process_of
+from jigsmith_sandbox.readers import Readers
 from jigsmith_sandbox.stock import Stock, Temp
 
 SANDBOX_UID: Final = 65_534
@@ -61,6 +62,7 @@ class Sandbox:
         self._reports = bytearray()
         self._tokens = itertools.count(1)
         self._children: dict[int, Child] = {}
+        self._readers = Readers()
         self._stock = Stock(self._fork, self._coming)
         self._usual_temp: Temp = (0, 0)
 
@@ -186,6 +188,7 @@ class Sandbox:
             child.fail(error)
             self._free(child)
         self._children.clear()
+        self._readers.close()
         self._stock.close(error)
         self._on_lost(self)
 
@@ -237,11 +240,10 @@ class Sandbox:
             raise SandboxUnavailableError(f"the sandbox was lost: {error}") from None
         self._stock.refill_if_short()
         try:
-            return await asyncio.shield(finished)
+            return await finished
         except asyncio.CancelledError:
             child.finish(End.CANCELLED)
-            with contextlib.suppress(SandboxUnavailableError):
-                await finished  # bounded: a child that does not end costs the sandbox
+            await child.gone()
             raise
         finally:
             self._stock.refill_soon()
@@ -264,13 +266,15 @@ class Sandbox:
 
     def _fork(self, temp: Temp, count: int) -> None:
         """Order children, as many at a time as one message holds."""
+        if self.lost:
+            return
         for begin in range(0, count, wire.BATCH_MAX):
             self._fork_in_a_row(temp, min(count - begin, wire.BATCH_MAX))
 
     def _fork_in_a_row(self, temp: Temp, count: int) -> None:
         """Order children as one message: the zygote forks them one after the other."""
         orders: list[bytes] = []
-        connections: list[socket.socket] = []
+        connections: list[Connection] = []
         handed_over: list[int] = []
         for _ in range(count):
             token = next(self._tokens)
@@ -279,7 +283,7 @@ class Sandbox:
             except OSError as error:
                 self.lose(f"a call can have no control group: {error}")
                 return
-            child = self._children[token] = Child(token, temp, self, group)
+            child = self._children[token] = Child(token, temp, self, self._readers, group)
             orders.append(wire.ORDER.pack(wire.FORK, token, *temp))
             if self._backend.shares_kernel:
                 ends = child.connect()

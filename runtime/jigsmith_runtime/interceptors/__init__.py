@@ -1,1 +1,1 @@
-"""What surrounds every RPC, one concern each: access log, errors, identity (outermost first)."""
+"""What surrounds every RPC: `rpc` puts it together, the other modules are its parts."""

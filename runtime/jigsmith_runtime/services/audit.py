@@ -18,7 +18,7 @@ from jigsmith_runtime.audit.entries import EntryWriter
 from jigsmith_runtime.audit.filters import EntryFilter
 from jigsmith_runtime.audit.payloads import Part, PayloadStore
 from jigsmith_runtime.errors import NotFoundError, RequestInvalidError
-from jigsmith_runtime.interceptors.around import Context
+from jigsmith_runtime.interceptors.context import Context
 from jigsmith_runtime.interceptors.identity import caller
 from jigsmith_runtime.releases import rules
 from jigsmith_runtime.services import wire

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from jigsmith_runtime.interceptors.around import Context
+from jigsmith_runtime.interceptors.context import Context
 
 
 def deadline_of(context: Context) -> float | None:

@@ -9,7 +9,7 @@ from jigsmith.v1 import function_pb2, function_pb2_grpc
 from jigsmith_runtime import pages
 from jigsmith_runtime.changes import Changes, Repeat
 from jigsmith_runtime.errors import NotFoundError, RequestInvalidError
-from jigsmith_runtime.interceptors.around import Context
+from jigsmith_runtime.interceptors.context import Context
 from jigsmith_runtime.interceptors.identity import caller
 from jigsmith_runtime.model import Function, FunctionVersion
 from jigsmith_runtime.registration import Registration

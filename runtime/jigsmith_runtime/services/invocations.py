@@ -11,7 +11,7 @@ from jigsmith.v1 import invocation_pb2, invocation_pb2_grpc
 from jigsmith_runtime.errors import RequestInvalidError
 from jigsmith_runtime.execution import Answer, Executor, Request, Stop
 from jigsmith_runtime.identity import Principal
-from jigsmith_runtime.interceptors.around import Context
+from jigsmith_runtime.interceptors.context import Context
 from jigsmith_runtime.interceptors.errors import as_fault
 from jigsmith_runtime.interceptors.identity import caller
 from jigsmith_runtime.quotas import Quotas
@@ -91,12 +91,17 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
         stop = Stop()
         task = asyncio.create_task(self._serve(request, key, stop))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._served)
         try:
             return wire.answer_message(await asyncio.shield(task))
         except asyncio.CancelledError:
             stop.request()
             raise
+
+    def _served(self, task: asyncio.Task[Answer]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, even if its caller is gone
 
     async def _serve(self, request: Request, key: RequestKey | None, stop: Stop) -> Answer:
         if key is None:

@@ -10,7 +10,7 @@ from jigsmith_runtime import pages
 from jigsmith_runtime.changes import Changes, Plan, Repeat
 from jigsmith_runtime.errors import NotFoundError, RequestInvalidError
 from jigsmith_runtime.execution import Executor
-from jigsmith_runtime.interceptors.around import Context
+from jigsmith_runtime.interceptors.context import Context
 from jigsmith_runtime.interceptors.identity import caller
 from jigsmith_runtime.model import Release
 from jigsmith_runtime.registry import releases, sets

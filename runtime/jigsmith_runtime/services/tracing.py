@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from jigsmith_runtime.interceptors.around import Context
+from jigsmith_runtime.interceptors.context import Context
 
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 """Version, trace id, parent id, flags; later versions may add fields. Version ff and ids of zeros are invalid."""
