@@ -16,12 +16,13 @@ from jigsmith_sandbox.backend import Call, Outcome
 from jigsmith_sandbox.errors import SandboxError
 from jigsmith_sandbox.limits import LimitPolicy, Limits
 from jigsmith_sandbox.pool import Pool
+from jigsmith_sandbox.sandbox import Prepared
 from jigsmith_worker.outcome import OutcomeKind
 
 from jigsmith_runtime.admission import Lane, LaneName
 from jigsmith_runtime.audit import AuditLog, Receipt
 from jigsmith_runtime.audit.commitments import Opening
-from jigsmith_runtime.audit.entries import EntryWriter
+from jigsmith_runtime.audit.entries import Entry, EntryWriter
 from jigsmith_runtime.audit.payloads import AuditPolicy, Part, PayloadLevel, PayloadStore
 from jigsmith_runtime.errors import (
     ArgumentsInvalidError,
@@ -206,40 +207,17 @@ class Executor:
     ) -> Answer:
         """Log, run, log. No `await` may come between the caller's check of the resolution and the append."""
         version, invocation = resolution.version, begun.invocation
-        limits = self._effective_limits(version, request.deadline)
+        call = self._call(request, version)
         alone = sum(lane.running for lane in self._lanes.values()) == 1
-        accepted = await self._log.append(
-            self._entries.call_accepted(
-                request.principal.name,
-                invocation=str(invocation),
-                target=str(request.target),
-                function_version=str(version.name),
-                revision=None if resolution.revision is None else str(resolution.revision),
-                release=None if resolution.release is None else str(resolution.release),
-                request_id=request.request_id,
-                trace_id=request.trace_id,
-                arguments_commitment=begun.arguments.commitment,
-                payload_level=begun.level.value,
-                limits=limits.as_dict(),
-                backend=self._pool.backend.name,
-                image=self._pool.backend.image,
-                profile=version.definition.profile,
-                isolation=self._pool.isolation.value,
-                memory_scope=self._pool.memory_scope.value,
-                policy=version.definition.policy,
-            ),
-            alone=alone,
-        )
-        call = Call(
-            source=version.definition.source,
-            entry_point=version.definition.entry_point,
-            arguments_json=request.arguments_json,
-            limits=limits,
-            version_digest=version.digest,
-            policy=version.definition.policy,
-            profile=version.definition.profile,
-        )
-        outcome, fault = await self._run(call, version.definition.returns_json, request.deadline, stop)
+        prepared = (
+            self._pool.prepare(call) if alone else None
+        )  # with nobody else to be served, its child has a processor
+        try:
+            accepted = await self._log.append(self._accepted(request, resolution, begun, call.limits), alone=alone)
+            outcome, fault = await self._run(call, prepared, version.definition.returns_json, request.deadline, stop)
+        finally:
+            if prepared is not None:
+                prepared.discard()
         result = None if fault is not None or outcome.result_json is None else Opening.of(outcome.result_json)
         if result is not None and begun.level is PayloadLevel.REQUEST_AND_RESPONSE:
             try:
@@ -286,12 +264,46 @@ class Executor:
             result_salt=result.salt,
         )
 
+    def _call(self, request: Request, version: FunctionVersion) -> Call:
+        definition = version.definition
+        return Call(
+            source=definition.source,
+            entry_point=definition.entry_point,
+            arguments_json=request.arguments_json,
+            limits=self._effective_limits(version, request.deadline),
+            version_digest=version.digest,
+            policy=definition.policy,
+            profile=definition.profile,
+        )
+
+    def _accepted(self, request: Request, resolution: Resolution, begun: _Begun, limits: Limits) -> Entry:
+        version = resolution.version
+        return self._entries.call_accepted(
+            request.principal.name,
+            invocation=str(begun.invocation),
+            target=str(request.target),
+            function_version=str(version.name),
+            revision=None if resolution.revision is None else str(resolution.revision),
+            release=None if resolution.release is None else str(resolution.release),
+            request_id=request.request_id,
+            trace_id=request.trace_id,
+            arguments_commitment=begun.arguments.commitment,
+            payload_level=begun.level.value,
+            limits=limits.as_dict(),
+            backend=self._pool.backend.name,
+            image=self._pool.backend.image,
+            profile=version.definition.profile,
+            isolation=self._pool.isolation.value,
+            memory_scope=self._pool.memory_scope.value,
+            policy=version.definition.policy,
+        )
+
     async def _run(
-        self, call: Call, returns_json: str, deadline: float | None, stop: Stop
+        self, call: Call, prepared: Prepared | None, returns_json: str, deadline: float | None, stop: Stop
     ) -> tuple[Outcome, RuntimeFault | None]:
         """Run a call in a sandbox. Returns what was measured, and what went wrong; raises nothing."""
         try:
-            outcome = await stop.guard(self._pool.run(call))
+            outcome = await stop.guard(self._pool.run(call, prepared))
             return outcome, fault_of(outcome, returns_json, result_depth=call.limits.result_depth)
         except RunCancelledError as gone:
             if stop.why is not None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from jigsmith_worker import frames, wire
+from jigsmith_worker import frames, wire, work
 from jigsmith_worker.outcome import End
 
 from jigsmith_sandbox.call_groups import CallGroup
@@ -113,6 +113,8 @@ class Child:
         self._printed = bytearray()
         self._truncated = False
         self._exchange: _Exchange | None = None
+        self._sent_ahead = 0
+        self._closed = False
         self._sending: asyncio.Task[None] | None = None
 
     # --- its connections
@@ -173,29 +175,50 @@ class Child:
 
     # --- one call
 
-    def exchange(self, frame: bytes, bounds: Bounds) -> "asyncio.Future[Finished]":
-        """Hand a frame over; the future tells how it ended. To be called once, when ready."""
+    def prepare(self, message: bytes, bounds: Bounds) -> None:
+        """Send all of its work but the end: it prepares, and begins when `exchange` is called with the same."""
+        assert self._answers is not None
+        self._limit(bounds)
+        with contextlib.suppress(OSError):  # if it is gone or its buffer is full, `exchange` will see
+            self._sent_ahead = self._answers.send(memoryview(message)[: -len(work.GO)])
+
+    def exchange(self, message: bytes, bounds: Bounds) -> "asyncio.Future[Finished]":
+        """Have it do a piece of work; the future tells how it ended. To be called once, when ready."""
         assert self._answers is not None
         done: asyncio.Future[Finished] = self._loop.create_future()
-        if self.group is not None:
-            self.group.begin(bounds.memory_bytes, bounds.temp_bytes, bounds.processes)
+        if not self._sent_ahead:
+            self._limit(bounds)
         exchange = self._exchange = _Exchange(bounds, time.monotonic_ns(), done, self._loop.create_future())
-        self._send(self._answers, frame)
+        self._send(self._answers, memoryview(message)[self._sent_ahead :])
         exchange.timers.append(self._loop.call_later(bounds.wall_ms / 1_000, self.finish, End.WALL))
         if bounds.cpu_ms < bounds.wall_ms * min(_PROCESSORS, bounds.processes):
             self._watch_cpu(bounds.cpu_ms * 1_000)
         return done
 
-    def _send(self, connection: Connection, frame: bytes) -> None:
+    @property
+    def unused(self) -> bool:
+        """Whether it can still have its one exchange."""
+        return self._exchange is None and not self._closed
+
+    def discard(self) -> None:
+        """Have it killed, if nothing was begun."""
+        if self.unused:
+            self._zygote.order(wire.KILL, self.token)
+
+    def _limit(self, bounds: Bounds) -> None:
+        if self.group is not None:
+            self.group.begin(bounds.memory_bytes, bounds.temp_bytes, bounds.processes)
+
+    def _send(self, connection: Connection, message: memoryview) -> None:
         try:
-            sent = connection.send(frame)
+            sent = connection.send(message)
         except BlockingIOError:
             sent = 0
         except OSError:
             self.finish(End.BROKEN)
             return
-        if sent < len(frame):
-            self._sending = self._loop.create_task(self._send_rest(connection, memoryview(frame)[sent:]))
+        if sent < len(message):
+            self._sending = self._loop.create_task(self._send_rest(connection, message[sent:]))
 
     async def _send_rest(self, connection: Connection, rest: memoryview) -> None:
         with contextlib.suppress(OSError):  # it is gone, or did not want to listen: its end will be reported
@@ -347,6 +370,7 @@ class Child:
 
     def close(self) -> None:
         """Give back its connections and timers. Whoever waits for it to be gone waits no longer."""
+        self._closed = True
         for connection in (self._answers, self._output):
             if connection is not None:
                 self._readers.remove(connection.fileno())

@@ -17,7 +17,7 @@ from jigsmith_sandbox.code_cache import CodeCache
 from jigsmith_sandbox.errors import SandboxUnavailableError
 from jigsmith_sandbox.limits import LimitPolicy, shipped
 from jigsmith_sandbox.profiles import Profile
-from jigsmith_sandbox.sandbox import Sandbox, remove_socket_directory
+from jigsmith_sandbox.sandbox import Prepared, Sandbox, remove_socket_directory
 
 _RELAUNCH_DELAY_S: Final = (0.0, 0.5, 2.0, 5.0)
 """Waits before each new attempt to launch a sandbox; the last one repeats."""
@@ -54,8 +54,11 @@ class Pool:
         self._sockets = sockets
         self._root: Path | None = None
         self._codes = CodeCache()
-        self._isolation = Isolation.SANDBOX
-        self._memory_scope = MemoryScope.PROCESS
+        self.isolation = Isolation.SANDBOX
+        """How far apart calls are here: as little as in the sandbox, of all that there were, where that is least."""
+        self.memory_scope = MemoryScope.PROCESS
+        """What a call's memory limit holds for here: the least of what it did in any sandbox."""
+        self._found_out = False
         self._groups = {name: _Group(profile, slots, self._launch) for name, profile in self.profiles.items()}
 
     async def __aenter__(self) -> Self:
@@ -80,31 +83,27 @@ class Pool:
         await self._close()
 
     @property
-    def isolation(self) -> Isolation:
-        """How far apart calls are here: as little as in the sandbox where that is least."""
-        found = {sandbox.isolation for sandbox in self.sandboxes}
-        return next((kind for kind in reversed(Isolation) if kind in found), self._isolation)
-
-    @property
-    def memory_scope(self) -> MemoryScope:
-        """What a call's memory limit holds for here: the least of what it does in any sandbox."""
-        if self.sandboxes:
-            grouped = all(sandbox.groups is not None for sandbox in self.sandboxes)
-            self._memory_scope = MemoryScope.CALL if grouped else MemoryScope.PROCESS
-        return self._memory_scope
-
-    @property
     def sandboxes(self) -> list[Sandbox]:
         """The sandboxes that run now."""
         return [sandbox for group in self._groups.values() for sandbox in group.sandboxes]
 
-    async def run(self, call: Call) -> Outcome:
-        """Run a call. Cancelling ends the run and everything it started.
+    def prepare(self, call: Call) -> Prepared | None:
+        """Hand a call to a child that is ready, to be begun by `run`: a head start for what need not wait for permission.
+
+        None if there is no such child. What was prepared must be run or discarded.
+        """
+        return self._group(call.profile).prepare(call)
+
+    async def run(self, call: Call, prepared: Prepared | None = None) -> Outcome:
+        """Run a call, which may have been prepared. Cancelling ends the run and everything it started.
 
         A call whose sandbox was lost runs once more in another one: a function can change nothing outside of its process.
         What a function does to itself is an outcome, and never tried again. Raises SandboxUnavailableError.
         """
-        return await self._group(call.profile).use(lambda sandbox: sandbox.run(call), untrusted=True)
+        first = None if prepared is None else prepared.sandbox
+        return await self._group(call.profile).use(
+            lambda sandbox: sandbox.run(call, prepared if sandbox is first else None), untrusted=True, first=first
+        )
 
     async def check(
         self,
@@ -133,7 +132,11 @@ class Pool:
         spec = SandboxSpec(sandbox_id, self._owner, self._root / sandbox_id, self.limits.sandbox, profile)
         sandbox = Sandbox(spec, self.backend, self._codes, on_lost)
         await sandbox.open(self.limits.default, spares=self._slots)
-        self._isolation = sandbox.isolation
+        scope = MemoryScope.PROCESS if sandbox.groups is None else MemoryScope.CALL
+        if not self._found_out:
+            self._found_out, self.isolation, self.memory_scope = True, sandbox.isolation, scope
+        self.isolation = max(self.isolation, sandbox.isolation, key=list(Isolation).index)
+        self.memory_scope = max(self.memory_scope, scope, key=list(MemoryScope).index)
         return sandbox
 
     async def _close(self) -> None:
@@ -172,16 +175,24 @@ class _Group:
         if self._profile.sandboxes_max > self._profile.sandboxes_min:
             self._start(self._shrink_forever())
 
-    async def use(self, work: Callable[[Sandbox], Awaitable[T]], *, untrusted: bool = False) -> T:
-        """Do work in the sandbox with the fewest calls, and once more if that one is lost meanwhile."""
+    def prepare(self, call: Call) -> Prepared | None:
+        """Prepare a call in the sandbox with the fewest, if that can be done at once."""
+        if self._places.locked() or not self.sandboxes:
+            return None
+        sandbox = min(self.sandboxes, key=lambda sandbox: sandbox.running)
+        return None if sandbox.isolation is Isolation.SANDBOX else sandbox.prepare(call)
+
+    async def use(
+        self, work: Callable[[Sandbox], Awaitable[T]], *, untrusted: bool = False, first: Sandbox | None = None
+    ) -> T:
+        """Do work in the `first` sandbox, or in that with the fewest calls, and once more if that one is lost meanwhile."""
         async with self._places:
             try:
-                return await self._use_one(work, untrusted=untrusted)
+                return await self._use_one(first or await self._least_busy(), work, untrusted=untrusted)
             except SandboxUnavailableError:
-                return await self._use_one(work, untrusted=untrusted)
+                return await self._use_one(await self._least_busy(), work, untrusted=untrusted)
 
-    async def _use_one(self, work: Callable[[Sandbox], Awaitable[T]], *, untrusted: bool) -> T:
-        sandbox = await self._least_busy()
+    async def _use_one(self, sandbox: Sandbox, work: Callable[[Sandbox], Awaitable[T]], *, untrusted: bool) -> T:
         if untrusted and sandbox.isolation is Isolation.SANDBOX:
             return await self._use_up(sandbox, work)
         try:

@@ -9,6 +9,7 @@ import shutil
 import socket
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ from jigsmith_sandbox import call_groups, exchanges, outcomes, seccomp
 from jigsmith_sandbox.backend import Backend, Call, Outcome, Policy, PolicyVerdict, SandboxSpec
 from jigsmith_sandbox.call_groups import CallGroups
 from jigsmith_sandbox.child import Bounds, Child, Connection, Finished
-from jigsmith_sandbox.code_cache import CodeCache
+from jigsmith_sandbox.code_cache import CodeCache, Key
 from jigsmith_sandbox.errors import ProtocolError, SandboxUnavailableError
 from jigsmith_sandbox.limits import Limits
 from jigsmith_sandbox.peer import process_of
@@ -194,15 +195,33 @@ class Sandbox:
 
     # --- calls
 
-    async def run(self, call: Call) -> Outcome:
+    def prepare(self, call: Call) -> "Prepared | None":
+        """Hand a call to a child, which begins it when `run` is called; None if none is ready, or there is code to compile."""
+        code = None if self.lost else self._codes.get(self._key(call))
+        child = None if code is None else self._stock.take_at_once(_temp(call.limits))
+        if code is None or child is None:
+            return None
+        message, bounds = exchanges.of_run(call, code)
+        prepared = Prepared(self, child, message, bounds)
+        try:
+            child.prepare(message, bounds)
+        except OSError as error:
+            self.lose(f"the limits of a call could not be set: {error}")
+        return prepared
+
+    async def run(self, call: Call, prepared: "Prepared | None" = None) -> Outcome:
         """Run a call. Cancelling this coroutine ends the run and waits for its end. Raises SandboxUnavailableError."""
         self.running += 1
         try:
+            if prepared is not None and prepared.child.unused:
+                finished = await self._exchange(prepared.child, prepared.message, prepared.bounds)
+                return outcomes.of_run(finished, call.limits.cpu_ms)
             outcome, code = await self._compiled(call)
             if code is None:
                 return outcome
-            frame, bounds = exchanges.of_run(call, code)
-            return outcomes.of_run(await self._exchange(frame, bounds, _temp(call.limits)), call.limits.cpu_ms)
+            message, bounds = exchanges.of_run(call, code)
+            child = await self._take(_temp(call.limits))
+            return outcomes.of_run(await self._exchange(child, message, bounds), call.limits.cpu_ms)
         finally:
             self.running -= 1
 
@@ -218,7 +237,7 @@ class Sandbox:
             self.running -= 1
 
     async def _compiled(self, call: Call) -> tuple[Outcome, bytes | None]:
-        key = (call.version_digest, call.policy, self._python)
+        key = self._key(call)
         code = self._codes.get(key)
         if code is not None:
             return _NOTHING_RAN, code
@@ -227,14 +246,16 @@ class Sandbox:
             self._codes.put(key, code)
         return outcome, code
 
-    async def _compile(self, source: str, entry_point: str, policy: str) -> tuple[Outcome, bytes | None]:
-        frame, bounds = exchanges.of_compilation(source, entry_point, policy)
-        return outcomes.of_compilation(await self._exchange(frame, bounds, self._usual_temp))
+    def _key(self, call: Call) -> Key:
+        return call.version_digest, call.policy, self._python
 
-    async def _exchange(self, frame: bytes, bounds: Bounds, temp: Temp) -> Finished:
-        child = await self._take(temp)
+    async def _compile(self, source: str, entry_point: str, policy: str) -> tuple[Outcome, bytes | None]:
+        message, bounds = exchanges.of_compilation(source, entry_point, policy)
+        return outcomes.of_compilation(await self._exchange(await self._take(self._usual_temp), message, bounds))
+
+    async def _exchange(self, child: Child, message: bytes, bounds: Bounds) -> Finished:
         try:
-            finished = child.exchange(frame, bounds)
+            finished = child.exchange(message, bounds)
         except OSError as error:
             self.lose(f"the limits of a call could not be set: {error}")
             raise SandboxUnavailableError(f"the sandbox was lost: {error}") from None
@@ -384,6 +405,20 @@ class Sandbox:
             raise ProtocolError(child.last_words or "a child could not be confined")
         self._stock.forget(child)
         self._stock.refill_soon()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that a child has, and has not begun."""
+
+    sandbox: Sandbox
+    child: Child
+    message: bytes
+    bounds: Bounds
+
+    def discard(self) -> None:
+        """Give it up, unless it was begun."""
+        self.child.discard()
 
 
 _NOTHING_RAN: Final = Outcome(OutcomeKind.RETURNED)

@@ -36,11 +36,16 @@ class Stock:
         self._temp, self._kept = temp, count
         self.refill()
 
+    def take_at_once(self, temp: Temp) -> Child | None:
+        """Return a child that is ready now, nobody else's from then on."""
+        idle = self._idle.get(temp)
+        return idle.popleft() if idle else None
+
     async def take(self, temp: Temp) -> Child:
         """Return a ready child, nobody else's from now on. Raises TimeoutError if none becomes ready in time."""
-        idle = self._idle.get(temp)
-        if idle:
-            return idle.popleft()
+        child = self.take_at_once(temp)
+        if child is not None:
+            return child
         waiting: asyncio.Future[Child] = self._loop.create_future()
         wanted = self._wanted.setdefault(temp, deque())
         wanted.append(waiting)

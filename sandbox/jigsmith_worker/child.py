@@ -128,7 +128,7 @@ def _rehearse() -> None:
     """Make a call of no consequence before the real one is waited for: what is slow the first time is slow then."""
     todo = work.decode(_REHEARSAL)
     namespace = policy.rehearsal_namespace()
-    _call(todo, namespace)
+    _call(todo, namespace, _go_on)
     del namespace[todo.entry_point]
 
 
@@ -142,15 +142,16 @@ def _connect(home: Home, token: int) -> tuple[int, int]:
 
 def _serve() -> int:
     itself = os.getpid()
-    todo = _receive()
-    if todo is None:  # the host gave this child up
-        return 0
+    data = _receive()
+    todo = work.decode(data)
+    wait = _go_on if data.endswith(work.GO, work.size(data)) else _wait_for_go
     confine.limit_resources(todo.limits)
     if todo.what == work.COMPILE:
+        wait()
         answer = _compile(todo)
     else:
         unguarded = {"__name__": "function", "__builtins__": __builtins__}
-        answer = _call(todo, policy.namespace() if todo.restricted else unguarded)
+        answer = _call(todo, policy.namespace() if todo.restricted else unguarded, wait)
     if os.getpid() != itself:  # a fork of user code came back here: one call, one answer
         return 1
     _send(answer)
@@ -158,16 +159,26 @@ def _serve() -> int:
     return 0
 
 
-def _receive() -> work.Work | None:
+def _receive() -> bytes:
+    """Return a message; its end may be missing."""
     data = b""
     missing = work.HEAD_BYTES
     while missing > 0:
         more = os.read(confine.CHANNEL, max(missing, _READ_BYTES))
         if not more:
-            return None
+            os._exit(0)  # the host gave this child up
         data = data + more if data else more
         missing = work.size(data) - len(data) if len(data) >= work.HEAD_BYTES else work.HEAD_BYTES - len(data)
-    return work.decode(data)
+    return data
+
+
+def _wait_for_go() -> None:
+    if os.read(confine.CHANNEL, 1) != work.GO:
+        os._exit(0)  # the host gave this child up
+
+
+def _go_on() -> None:
+    """Wait for nothing."""
 
 
 def _send(answer: bytes) -> None:
@@ -208,10 +219,14 @@ def _refused(refusals: list[tuple[int, int, str, str]]) -> bytes:
     return frames.encode({"kind": OutcomeKind.REFUSED.value, "refusals": bounded})
 
 
-def _call(todo: work.Work, namespace: dict[str, Any]) -> bytes:
+def _call(todo: work.Work, namespace: dict[str, Any], wait: Callable[[], None]) -> bytes:
+    """Run a function; `wait` returns when it may begin. Before that, only what is ours does anything."""
     try:
-        code: types.CodeType = marshal.loads(todo.code)  # noqa: S302 - from a child of ours that compiles and runs nothing
-        arguments, _ = _from_json(todo.arguments.decode().lstrip(), 0)  # the host knows that it is JSON
+        try:
+            code: types.CodeType = marshal.loads(todo.code)  # noqa: S302 - from a child of ours that compiles, runs nothing
+            arguments, _ = _from_json(todo.arguments.decode().lstrip(), 0)  # the host knows that it is JSON
+        finally:
+            wait()  # with an answer, too: nobody would hear it before
         text = "".join(_to_json(_run(code, todo.entry_point, arguments, namespace), 0)).encode()
     except _UserFailureError as failure:
         return _failed(failure.kind, failure.error)

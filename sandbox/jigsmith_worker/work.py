@@ -8,6 +8,8 @@ import struct
 from typing import Final, NamedTuple
 
 COMPILE, RUN = b"C", b"R"
+GO: Final = b"G"
+"""Ends a message. Whoever sends all but this has the work prepared, and begun when this follows."""
 
 _NUMBERS: Final = struct.Struct("!c?HIIQQQQQQ")
 HEAD_BYTES: Final = _NUMBERS.size
@@ -45,19 +47,23 @@ def encode(work: Work) -> bytes:
     what, restricted, entry_point, code, arguments, result_bytes, limits = work
     name = entry_point.encode()
     head = _NUMBERS.pack(what, restricted, len(name), len(code), len(arguments), result_bytes, *limits)
-    return b"".join((head, name, code, arguments))
+    return b"".join((head, name, code, arguments, GO))
 
 
 def size(head: bytes) -> int:
-    """Return how long a message is that begins with these HEAD_BYTES."""
+    """Return how long a message is, but for its end, that begins with these HEAD_BYTES."""
     _, _, name_bytes, code_bytes, argument_bytes, *_ = _NUMBERS.unpack_from(head)
     return HEAD_BYTES + int(name_bytes) + int(code_bytes) + int(argument_bytes)
 
 
 def decode(data: bytes) -> Work:
-    """Return the work of a whole message."""
-    what, restricted, name_bytes, code_bytes, _, result_bytes, *limits = _NUMBERS.unpack_from(data)
+    """Return the work of a message that is whole, or lacks its end."""
+    what, restricted, name_bytes, code_bytes, argument_bytes, result_bytes, *limits = _NUMBERS.unpack_from(data)
     code_begin = HEAD_BYTES + name_bytes
     code_end = code_begin + code_bytes
-    name, code, arguments = data[HEAD_BYTES:code_begin], data[code_begin:code_end], data[code_end:]
+    name, code, arguments = (
+        data[HEAD_BYTES:code_begin],
+        data[code_begin:code_end],
+        data[code_end : code_end + argument_bytes],
+    )
     return Work(what, restricted, name.decode(), code, arguments, result_bytes, Limits(*limits))
