@@ -58,15 +58,15 @@ async def paced(work: Work, count: int) -> list[float]:
 
 
 async def rate(work: Work, concurrency: int, seconds: float) -> float:
-    """Return how many runs a second end, with so many callers that each wait for their answer."""
+    """Return how many runs a second end well, with so many callers that each wait for their answer, and ask again at once."""
     end = time.perf_counter() + seconds
     done = 0
 
     async def caller() -> None:
         nonlocal done
         while time.perf_counter() < end:
-            await work()
-            done += 1
+            if await work() is not False:
+                done += 1
 
     begin = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(concurrency)))

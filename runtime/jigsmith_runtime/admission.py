@@ -1,6 +1,7 @@
 """Who may run, who waits, who is sent away: one bounded queue for each lane, so that no class of callers starves another."""
 
 import asyncio
+import contextlib
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -84,15 +85,15 @@ class Lane:
             return place
         loop = asyncio.get_running_loop()
         came = loop.time()
-        await self._wait_for_turn(deadline, came)
+        await self._wait_for_turn(deadline)
         return Place(self, came, loop.time())
 
-    def check(self, deadline: float | None, now: float) -> None:
+    def check(self, deadline: float | None) -> None:
         """Raise QueueFullError if one who comes now would be sent away. Cheap: most of what an overload asks is this."""
         wait_s = self.expected_wait_s
         if len(self._waiting) >= self._max_waiting:
             raise self._full("the queue is full", wait_s)
-        if wait_s and deadline is not None and now + wait_s > deadline:
+        if wait_s and deadline is not None and asyncio.get_running_loop().time() + wait_s > deadline:
             raise self._full("the expected wait exceeds the deadline", wait_s)
 
     def leave(self, held_s: float) -> None:
@@ -100,8 +101,8 @@ class Lane:
         self._stay_s += _WEIGHT_OF_NEWEST * (held_s - self._stay_s)
         self._give_back()
 
-    async def _wait_for_turn(self, deadline: float | None, now: float) -> None:
-        self.check(deadline, now)
+    async def _wait_for_turn(self, deadline: float | None) -> None:
+        self.check(deadline)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -110,7 +111,8 @@ class Lane:
             if turn.done() and not turn.cancelled():  # the place had just been handed over
                 self._give_back()
             else:
-                self._waiting.remove(turn)
+                with contextlib.suppress(ValueError):  # it had just been passed over
+                    self._waiting.remove(turn)
             raise
 
     def _give_back(self) -> None:

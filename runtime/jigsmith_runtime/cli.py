@@ -28,7 +28,15 @@ from jigsmith_runtime.identity.tls import TlsFilesError
 from jigsmith_runtime.registry.database import DatabaseError
 from jigsmith_runtime.releases.policy import ReleasePolicyError
 from jigsmith_runtime.roles import Role
-from jigsmith_runtime.settings import IMAGE_DEFAULT, LISTEN_DEFAULT, LogFormat, Settings, SettingsError, read_file
+from jigsmith_runtime.settings import (
+    IMAGE_DEFAULT,
+    LISTEN_DEFAULT,
+    MAX_WAITING_DEFAULT,
+    LogFormat,
+    Settings,
+    SettingsError,
+    read_file,
+)
 
 EXIT_UNUSABLE = 3
 """The runtime cannot start as it is configured; usage errors are 2."""
@@ -169,7 +177,7 @@ def serve(
     ] = 4,
     max_waiting: Annotated[
         int, typer.Option(envvar="JIGSMITH_MAX_WAITING", min=1, max=65_536, help="Calls that each lane lets wait.")
-    ] = 64,
+    ] = MAX_WAITING_DEFAULT,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="JIGSMITH_LOG_FORMAT", help="auto: JSON unless stderr is a terminal.")
     ] = "auto",

@@ -163,10 +163,10 @@ class Executor:
             stop.request(QuarantinedError(f"{name} was taken out of use while it ran", resource=name))
         return len(found)
 
-    def check_room(self, request: Request) -> None:
-        """Raise what `execute` would raise for want of room, before anything else is done for a request."""
-        permit(request.target, request.principal)
-        self._lanes[lane_of(request.target)].check(request.deadline, asyncio.get_running_loop().time())
+    def check_room(self, target: Target, principal: Principal, deadline: float | None) -> None:
+        """Raise what `execute` would raise for want of room. `deadline` is in the loop's time."""
+        permit(target, principal)
+        self._lanes[lane_of(target)].check(deadline)
 
     async def prepare(self, request: Request) -> Resolution:
         """Check name, rights and arguments. Raises what `execute` raises before anything is run."""

@@ -11,6 +11,7 @@ from jigsmith_sandbox.backends import BackendName
 LogFormat = Literal["auto", "json", "console"]
 
 LISTEN_DEFAULT: Final = "127.0.0.1:7433"
+MAX_WAITING_DEFAULT: Final = 256
 IMAGE_DEFAULT: Final = "jigsmith-sandbox:dev"
 
 
@@ -62,7 +63,7 @@ class Settings:
     """How many sandboxes of the profile `python` are kept warm, if not as many as its profile says."""
     concurrency: int = 4
     """How many calls each lane runs at a time."""
-    max_waiting: int = 64
+    max_waiting: int = MAX_WAITING_DEFAULT
     """How many calls each lane lets wait."""
     log_format: LogFormat = "auto"
 

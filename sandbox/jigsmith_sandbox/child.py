@@ -137,6 +137,8 @@ class Child:
         assert self._answers is not None
         try:
             hello, said, _, _ = self._answers.recvmsg(wire.HELLO.size, CREDENTIALS_SPACE)
+        except BlockingIOError:
+            return
         except OSError:
             hello = b""
         if len(hello) == wire.HELLO.size:
@@ -183,7 +185,7 @@ class Child:
             self._sent_ahead = self._answers.send(memoryview(message)[: -len(work.GO)])
 
     def exchange(self, message: bytes, bounds: Bounds) -> "asyncio.Future[Finished]":
-        """Have it do a piece of work; the future tells how it ended. To be called once, when ready."""
+        """Have it do a piece of work; the future tells how it ended. To be called once, while `unused`."""
         assert self._answers is not None
         done: asyncio.Future[Finished] = self._loop.create_future()
         if not self._sent_ahead:
@@ -242,7 +244,7 @@ class Child:
     def finish(self, end: End) -> None:
         """Settle why the exchange ends, and have the process killed unless it is ending. The first reason counts."""
         exchange = self._exchange
-        if exchange is None or exchange.end is not None:
+        if exchange is None or exchange.end is not None or self._closed:
             return
         exchange.end, exchange.ended_ns = end, time.monotonic_ns()
         for timer in exchange.timers:
@@ -290,7 +292,7 @@ class Child:
         self._loop.call_later(_KILL_AFTER_ALARM_S, self._ran_out)
 
     def _ran_out(self) -> None:
-        if self.group is not None and self.group.ran_out():
+        if self.group is not None and not self._closed and self.group.ran_out():
             self.finish(End.MEMORY)
 
     def _read_output(self) -> None:

@@ -84,6 +84,7 @@ class Peer:
         for descriptor in (self._descriptor, *self._files):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+        self._descriptor, self._files = -1, []  # their numbers may soon be others'
 
 
 def process_of(connection: socket.socket) -> int:

@@ -92,7 +92,8 @@ class Pool:
 
         None if there is no such child. What was prepared must be run or discarded.
         """
-        return self._group(call.profile).prepare(call)
+        group = self._groups.get(call.profile)
+        return None if group is None else group.prepare(call)
 
     async def run(self, call: Call, prepared: Prepared | None = None) -> Outcome:
         """Run a call, which may have been prepared. Cancelling ends the run and everything it started.
@@ -198,7 +199,8 @@ class _Group:
         try:
             return await work(sandbox)
         finally:
-            self._busy_until[sandbox.spec.sandbox_id] = asyncio.get_running_loop().time()
+            if sandbox in self.sandboxes:
+                self._busy_until[sandbox.spec.sandbox_id] = asyncio.get_running_loop().time()
 
     async def _use_up(self, sandbox: Sandbox, work: Callable[[Sandbox], Awaitable[T]]) -> T:
         """Do work in a sandbox that nobody else gets, before or after."""

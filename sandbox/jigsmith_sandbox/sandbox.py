@@ -1,13 +1,11 @@
 """One launched sandbox: its zygote, the children that wait in it, and the calls that run in it."""
 
 import asyncio
-import contextlib
 import itertools
 import os
 import secrets
 import shutil
 import socket
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from jigsmith_sandbox.child import Bounds, Child, Connection, Finished
 from jigsmith_sandbox.code_cache import CodeCache, Key
 from jigsmith_sandbox.errors import ProtocolError, SandboxUnavailableError
 from jigsmith_sandbox.limits import Limits
+from jigsmith_sandbox.listener import Listener
 from jigsmith_sandbox.peer import process_of
 from jigsmith_sandbox.readers import Readers
 from jigsmith_sandbox.stock import Stock, Temp
@@ -56,10 +55,8 @@ class Sandbox:
         self._loop = asyncio.get_running_loop()
         self._secret = secrets.token_bytes(wire.SECRET_BYTES)
         self._python = ""
-        self._listener: socket.socket | None = None
+        self._listener: Listener | None = None
         self._zygote: socket.socket | None = None
-        self._strangers: set[socket.socket] = set()
-        """Connections that have not said yet whose they are."""
         self._reports = bytearray()
         self._tokens = itertools.count(1)
         self._children: dict[int, Child] = {}
@@ -73,33 +70,22 @@ class Sandbox:
         """Launch the sandbox and wait until its first child is confined. Raises SandboxUnavailableError."""
         self._usual_temp = _temp(default)
         try:
-            path = self._listen()
+            self._listener = Listener(self.spec.socket_directory, self._secret)
             async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
                 await self._backend.launch(self.spec)
                 await self._meet_zygote()
-                path.chmod(0o666)
                 self._stock.keep(self._usual_temp, spares)
                 self.offer(await self._stock.take(self._usual_temp))
             if self.isolation is Isolation.SANDBOX:  # it ends with its first call: what it has is enough
                 self._stock.keep(self._usual_temp, 0)
-        except TimeoutError:
+        except BaseException as error:
             await self.close()
-            message = f"a {self._backend.name} sandbox did not start within {_LAUNCH_TIMEOUT_S:.0f} s"
-            raise SandboxUnavailableError(message) from None
-        except (SandboxUnavailableError, asyncio.CancelledError):
-            await self.close()
+            if isinstance(error, TimeoutError):
+                message = f"a {self._backend.name} sandbox did not start within {_LAUNCH_TIMEOUT_S:.0f} s"
+                raise SandboxUnavailableError(message) from None
+            if isinstance(error, OSError | frames.FrameError):
+                raise SandboxUnavailableError(f"a {self._backend.name} sandbox did not start: {error}") from error
             raise
-
-    def _listen(self) -> Path:
-        directory = self.spec.socket_directory
-        directory.mkdir(mode=0o711)
-        path = directory / "worker.sock"
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        listener.bind(str(path))
-        listener.listen(128)
-        path.chmod(0o666)  # the sandbox's user is not ours; nobody else can guess the folder's name
-        self._listener = listener
-        return path
 
     async def _meet_zygote(self) -> None:
         """Wait for the first connection, configure the zygote, and hear that it is ready."""
@@ -124,6 +110,10 @@ class Sandbox:
             if not data:
                 raise await self._failed_start("its zygote ended")
             buffer.feed(data)
+        if frame[0].get("protocol") != wire.PROTOCOL:
+            raise await self._failed_start(
+                "its worker is of another version than this host; build its image again, with `make images`"
+            )
         self._python = str(frame[0].get("python"))[:64]
         try:
             self.isolation = Isolation(frame[0].get("isolation"))
@@ -133,9 +123,8 @@ class Sandbox:
         self._loop.add_reader(zygote.fileno(), self._read_reports)
         if self._backend.shares_kernel:  # nobody else connects: children are given their connections
             self._listener.close()
-            self._listener = None
         else:
-            self._loop.add_reader(self._listener.fileno(), self._accept)
+            self._listener.serve(self._attach)
 
     def _make_groups(self, zygote: socket.socket) -> None:
         try:
@@ -150,7 +139,7 @@ class Sandbox:
 
     async def _accept_zygote(self) -> None:
         assert self._listener is not None
-        self._zygote, _ = await self._loop.sock_accept(self._listener)
+        self._zygote = await self._listener.accept()
 
     async def _first_connection(self) -> socket.socket:
         accepting = asyncio.create_task(self._accept_zygote())
@@ -180,10 +169,11 @@ class Sandbox:
         if self.lost:
             return
         self.lost = True
-        for connection in (self._listener, self._zygote, *self._strangers):
-            if connection is not None:
-                self._loop.remove_reader(connection.fileno())
-                connection.close()
+        if self._listener is not None:
+            self._listener.close()
+        if self._zygote is not None:
+            self._loop.remove_reader(self._zygote.fileno())
+            self._zygote.close()
         error = SandboxUnavailableError(f"the sandbox was lost: {reason}")
         for child in self._children.values():
             child.fail(error)
@@ -198,11 +188,13 @@ class Sandbox:
     def prepare(self, call: Call) -> "Prepared | None":
         """Hand a call to a child, which begins it when `run` is called; None if none is ready, or there is code to compile."""
         code = None if self.lost else self._codes.get(self._key(call))
-        child = None if code is None else self._stock.take_at_once(_temp(call.limits))
-        if code is None or child is None:
+        if code is None:
             return None
         message, bounds = exchanges.of_run(call, code)
-        prepared = Prepared(self, child, message, bounds)
+        child = self._stock.take_at_once(_temp(call.limits))
+        if child is None:
+            return None
+        prepared = Prepared(self, call, child, message, bounds)
         try:
             child.prepare(message, bounds)
         except OSError as error:
@@ -210,7 +202,12 @@ class Sandbox:
         return prepared
 
     async def run(self, call: Call, prepared: "Prepared | None" = None) -> Outcome:
-        """Run a call. Cancelling this coroutine ends the run and waits for its end. Raises SandboxUnavailableError."""
+        """Run a call. Cancelling this coroutine ends the run and waits for its end.
+
+        Raises SandboxUnavailableError; ValueError if it was another call that was prepared.
+        """
+        if prepared is not None and prepared.call is not call:
+            raise ValueError("another call was prepared")
         self.running += 1
         try:
             if prepared is not None and prepared.child.unused:
@@ -259,10 +256,10 @@ class Sandbox:
         except OSError as error:
             self.lose(f"the limits of a call could not be set: {error}")
             raise SandboxUnavailableError(f"the sandbox was lost: {error}") from None
-        self._stock.refill_if_short()
         try:
+            self._stock.refill_if_short()
             return await finished
-        except asyncio.CancelledError:
+        except BaseException:  # above all, that nobody wants it any more
             child.finish(End.CANCELLED)
             await child.gone()
             raise
@@ -276,10 +273,13 @@ class Sandbox:
         if self.lost:
             raise SandboxUnavailableError("the sandbox was lost")
         try:
-            return await self._stock.take(temp)
+            child = await self._stock.take(temp)
+            while not child.unused:  # it died while it was being handed over
+                child = await self._stock.take(temp)
         except TimeoutError:
             self.lose("it forked no child in time")
             raise SandboxUnavailableError("the sandbox forked no child in time") from None
+        return child
 
     def offer(self, child: Child) -> None:
         """Hear that a child is ready for a call."""
@@ -287,13 +287,13 @@ class Sandbox:
 
     def _fork(self, temp: Temp, count: int) -> None:
         """Order children, as many at a time as one message holds."""
-        if self.lost:
-            return
         for begin in range(0, count, wire.BATCH_MAX):
             self._fork_in_a_row(temp, min(count - begin, wire.BATCH_MAX))
 
     def _fork_in_a_row(self, temp: Temp, count: int) -> None:
         """Order children as one message: the zygote forks them one after the other."""
+        if self.lost:
+            return
         orders: list[bytes] = []
         connections: list[Connection] = []
         handed_over: list[int] = []
@@ -301,15 +301,15 @@ class Sandbox:
             token = next(self._tokens)
             try:
                 group = self.groups.take() if self.groups is not None else None
+                child = self._children[token] = Child(token, temp, self, self._readers, group)
+                ends = child.connect() if self._backend.shares_kernel else ()
             except OSError as error:
-                self.lose(f"a call can have no control group: {error}")
-                return
-            child = self._children[token] = Child(token, temp, self, self._readers, group)
+                self.lose(f"a child can have no control group or no connection: {error}")
+                break
             orders.append(wire.ORDER.pack(wire.FORK, token, *temp))
-            if self._backend.shares_kernel:
-                ends = child.connect()
-                connections += ends
-                handed_over += [*(one.fileno() for one in ends), *(group.attach if group is not None else ())]
+            connections += ends
+            handed_over += [one.fileno() for one in ends]
+            handed_over += group.attach if group is not None else ()
         self._tell(b"".join(orders), handed_over)
         for connection in connections:
             connection.close()  # the sandbox has it now
@@ -336,29 +336,12 @@ class Sandbox:
 
     # --- what comes in
 
-    def _accept(self) -> None:
-        assert self._listener is not None
-        with contextlib.suppress(BlockingIOError, ConnectionError):
-            while True:
-                connection, _ = self._listener.accept()
-                connection.setblocking(False)
-                self._strangers.add(connection)
-                self._loop.add_reader(connection.fileno(), self._greet, connection)
-
-    def _greet(self, connection: socket.socket) -> None:
-        """Find out whose connection it is. One that does not say so at once, in one piece, is closed."""
-        self._loop.remove_reader(connection.fileno())
-        self._strangers.discard(connection)
-        try:
-            who, secret, token = wire.HELLO.unpack(connection.recv(wire.HELLO.size))
-        except (OSError, ValueError, struct.error):
-            connection.close()
-            return
+    def _attach(self, token: int, who: bytes, connection: socket.socket) -> bool:
         child = self._children.get(token)
-        if child is None or not secrets.compare_digest(secret, self._secret):
-            connection.close()
-            return
+        if child is None:
+            return False
         child.attach(who, connection)
+        return True
 
     def _read_reports(self) -> None:
         assert self._zygote is not None
@@ -412,6 +395,7 @@ class Prepared:
     """A call that a child has, and has not begun."""
 
     sandbox: Sandbox
+    call: Call
     child: Child
     message: bytes
     bounds: Bounds

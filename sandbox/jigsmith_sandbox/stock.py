@@ -55,7 +55,7 @@ class Stock:
             async with asyncio.timeout(_CHILD_TIMEOUT_S):
                 return await waiting
         except asyncio.CancelledError:
-            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
+            if waiting.done() and not waiting.cancelled() and waiting.exception() is None and waiting.result().unused:
                 self.offer(waiting.result())  # it had just been handed over
             raise
 

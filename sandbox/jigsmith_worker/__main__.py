@@ -41,7 +41,12 @@ def main(socket_path: str) -> None:
         isolation=isolation.find_out(),
         seeds=randomness.seeds(),
     )
-    ready = {"op": "ready", "python": sys.implementation.cache_tag, "isolation": home.isolation.value}
+    ready = {
+        "op": "ready",
+        "protocol": wire.PROTOCOL,
+        "python": sys.implementation.cache_tag,
+        "isolation": home.isolation.value,
+    }
     host.sendall(frames.encode(ready))
     Zygote(host, home, deaths).serve()
 

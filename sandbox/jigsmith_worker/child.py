@@ -223,10 +223,10 @@ def _call(todo: work.Work, namespace: dict[str, Any], wait: Callable[[], None]) 
     """Run a function; `wait` returns when it may begin. Before that, only what is ours does anything."""
     try:
         try:
-            code: types.CodeType = marshal.loads(todo.code)  # noqa: S302 - from a child of ours that compiles, runs nothing
             arguments, _ = _from_json(todo.arguments.decode().lstrip(), 0)  # the host knows that it is JSON
         finally:
             wait()  # with an answer, too: nobody would hear it before
+        code: types.CodeType = marshal.loads(todo.code)  # noqa: S302 - from a child of ours that compiles and runs nothing
         text = "".join(_to_json(_run(code, todo.entry_point, arguments, namespace), 0)).encode()
     except _UserFailureError as failure:
         return _failed(failure.kind, failure.error)

@@ -10,6 +10,9 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
+PROTOCOL: Final = 2
+"""Which edition of all this. A host refuses a worker of another one, which an image that was built earlier may have."""
+
 HELLO: Final = struct.Struct("!c16sI")  # who speaks, the sandbox's secret, the child's token
 ZYGOTE, ANSWERS, OUTPUT = b"Z", b"A", b"O"
 SECRET_BYTES: Final = 16

@@ -85,6 +85,14 @@ async def test_a_prepared_call_whose_sandbox_was_lost_runs_in_another(pool: Pool
     assert (await pool.run(wanted, prepared)).kind is OutcomeKind.RETURNED
 
 
+async def test_only_the_call_that_was_prepared_is_run(pool: Pool) -> None:
+    """Never another one's code under this one's name."""
+    prepared = await _prepared(pool, call(_BEGAN))
+    with pytest.raises(ValueError, match="another call"):
+        await pool.run(call(_BEGAN), prepared)
+    prepared.discard()
+
+
 async def test_a_prepared_call_dies_with_its_sandbox(pool: Pool) -> None:
     """No process outlives the zygote; a call that ends with two sandboxes fails."""
     wanted = call("import time\ndef f(**more):\n time.sleep(5)", wall_ms=10_000)

@@ -92,6 +92,11 @@ class Runtime:
             self.address, options=_CHANNEL_OPTIONS, interceptors=_identifying(self.metadata(role))
         )
 
+    @property
+    def untold(self) -> list[str]:
+        """Lines of its log that tell of an error of a task that nobody looked at, or of a task that was lost."""
+        return [line for line in self.log.splitlines() if "never retrieved" in line or "was destroyed but" in line]
+
     def start(self) -> None:
         """Start the process and wait until it is ready."""
         port = self.address.rpartition(":")[2] or "0"
@@ -204,6 +209,7 @@ def _shared(started: Runtime) -> Iterator[Runtime]:
     assert report.ok, report.first_bad
     assert report.open == 0
     assert report.unsigned == 0
+    assert started.untold == []
 
 
 @pytest.fixture
@@ -221,3 +227,4 @@ def new_runtime(backend: str, tmp_path: Path) -> Iterator[Callable[..., Runtime]
     yield start
     for one in started:
         one.kill()
+    assert [one.untold for one in started if one.untold] == []

@@ -34,8 +34,7 @@ def test_every_promise_is_kept_here(backend: str) -> None:
 async def test_what_holds_only_with_mounts_is_said_to_be_weaker_without(tmp_path: Path) -> None:
     """Three promises, and nothing is called broken."""
     async with Pool(await working_backend("bubblewrap"), owner=f"check-test-{os.getpid()}") as pool:
-        for sandbox in pool.sandboxes:
-            sandbox.isolation = Isolation.NAMESPACES_WITHOUT_FILES
+        pool.isolation = Isolation.NAMESPACES_WITHOUT_FILES
         findings = [finding async for finding in self_check(pool)]
     weaker = [finding.promise for finding in findings if finding.kept is None]
     assert weaker == [promise.text for promise in PROMISES if promise.needs_mounts]

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
-from jigsmith.names import parse_target
+from jigsmith.names import Target, parse_target
 from jigsmith.v1 import invocation_pb2, invocation_pb2_grpc
 
 from jigsmith_runtime.errors import RequestInvalidError
@@ -40,7 +40,9 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
 
     async def Invoke(self, request: invocation_pb2.InvokeRequest, context: Context) -> invocation_pb2.InvokeResponse:
         """Run one function."""
-        return await self.invoke_one(request, caller(), deadline_of(context), trace_id_of(context))
+        principal, deadline, target = caller(), deadline_of(context), _target(request)
+        self._check_room(request, target, principal, deadline)
+        return await self._invoke(request, target, principal, deadline, trace_id_of(context))
 
     async def InvokeBatch(
         self, request_iterator: AsyncIterator[invocation_pb2.InvokeBatchRequest], context: Context
@@ -69,9 +71,28 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
         trace_id: str | None,
     ) -> invocation_pb2.InvokeResponse:
         """Run one function. Cancelling this stops the run. Raises RuntimeFault."""
+        target = _target(message)
+        self._check_room(message, target, principal, deadline)
+        return await self._invoke(message, target, principal, deadline, trace_id)
+
+    def _check_room(
+        self, message: invocation_pb2.InvokeRequest, target: Target, principal: Principal, deadline: float | None
+    ) -> None:
+        """Refuse before anything else is done for a request; but an answer that is remembered is given however full it is."""
+        if not message.request_id and not message.validate_only:
+            self._executor.check_room(target, principal, deadline)
+
+    async def _invoke(
+        self,
+        message: invocation_pb2.InvokeRequest,
+        target: Target,
+        principal: Principal,
+        deadline: float | None,
+        trace_id: str | None,
+    ) -> invocation_pb2.InvokeResponse:
         request = Request(
             principal=principal,
-            target=wire.parse_name(parse_target, "name", message.name),
+            target=target,
             arguments_json=message.arguments_json or "{}",
             deadline=deadline,
             request_id=message.request_id or None,
@@ -81,8 +102,6 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
             resolution = await self._executor.prepare(request)
             return invocation_pb2.InvokeResponse(function_version=str(resolution.version.name))
         key = wire.request_key(principal.name, message.request_id, message)
-        if key is None:  # an answer that is remembered is given however full it is
-            self._executor.check_room(request)
         with self.quotas.call(principal):
             return await self._guarded(request, key)
 
@@ -107,6 +126,10 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
         if key is None:
             return await self._executor.execute(request, stop)
         return await self._repeats.once(key, lambda: self._executor.execute(request, stop))
+
+
+def _target(message: invocation_pb2.InvokeRequest) -> Target:
+    return wire.parse_name(parse_target, "name", message.name)
 
 
 class _Batch:
