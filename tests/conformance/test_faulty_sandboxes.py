@@ -14,7 +14,6 @@ from jigsmith_worker.outcome import OutcomeKind
 
 from tests.conformance.conftest import OWNER, call
 
-
 _TEMP_BYTES = 77_824
 
 
