@@ -10,6 +10,7 @@ from jigsmith_runtime.identity.principals import PRINCIPAL, Principal, Principal
 from jigsmith_runtime.roles import Role
 
 _DEV_PRINCIPAL: Final = "user:dev"
+_ALL_ROLES: Final = frozenset(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +70,4 @@ class DevMetadata:
         name = peer.metadata.get("jigsmith-principal", _DEV_PRINCIPAL)
         if not PRINCIPAL.fullmatch(name):
             raise UnauthenticatedError("jigsmith-principal must be user:NAME or service:NAME")
-        return Principal(name, frozenset(Role), ("*",))
+        return Principal(name, _ALL_ROLES, ("*",))
