@@ -176,7 +176,13 @@ def serve(
         int, typer.Option(envvar="JIGSMITH_CONCURRENCY", min=1, max=256, help="Calls that each lane runs at a time.")
     ] = 4,
     max_waiting: Annotated[
-        int, typer.Option(envvar="JIGSMITH_MAX_WAITING", min=1, max=65_536, help="Calls that each lane lets wait, with their arguments.")
+        int,
+        typer.Option(
+            envvar="JIGSMITH_MAX_WAITING",
+            min=1,
+            max=65_536,
+            help="Calls that each lane lets wait, with their arguments.",
+        ),
     ] = MAX_WAITING_DEFAULT,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="JIGSMITH_LOG_FORMAT", help="auto: JSON unless stderr is a terminal.")

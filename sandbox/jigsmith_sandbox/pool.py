@@ -23,6 +23,9 @@ _RELAUNCH_DELAY_S: Final = (0.0, 0.5, 2.0, 5.0)
 """Waits before each new attempt to launch a sandbox; the last one repeats."""
 _ANY_SANDBOX_TIMEOUT_S: Final = 15.0
 """How long a call waits for a sandbox to be launched before it fails."""
+_SPARES: Final = 2
+"""Children kept ready for each place of a sandbox. One that is forked while the kernel makes it wait for its control group takes
+some 15 ms, in which as many calls as there are places begin and end more than once."""
 _IDLE_CHECKS: Final = 4
 """How often a profile's idle time is looked at while it passes."""
 
@@ -132,7 +135,7 @@ class Pool:
         sandbox_id = secrets.token_hex(8)
         spec = SandboxSpec(sandbox_id, self._owner, self._root / sandbox_id, self.limits.sandbox, profile)
         sandbox = Sandbox(spec, self.backend, self._codes, on_lost)
-        await sandbox.open(self.limits.default, spares=self._slots)
+        await sandbox.open(self.limits.default, spares=_SPARES * self._slots)
         scope = MemoryScope.PROCESS if sandbox.groups is None else MemoryScope.CALL
         if not self._found_out:
             self._found_out, self.isolation, self.memory_scope = True, sandbox.isolation, scope

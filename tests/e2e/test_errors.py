@@ -279,7 +279,7 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(new_runti
     """One runs, one waits, the others are sent away; nothing of theirs is run."""
     runtime = new_runtime("--concurrency", "1", "--max-waiting", "1", "--sandboxes", "1")
     async with AsyncClient(runtime.address, token=runtime.token("optimizer"), timeout_s=60) as client:
-        name = await register(client, "import time\ndef f():\n    time.sleep(1)\n    return 1")
+        name = await register(client, "import time\ndef f():\n    time.sleep(0.5)\n    return 1")
         got = await asyncio.gather(*(client.invoke(name) for _ in range(6)), return_exceptions=True)
     refused = [one for one in got if isinstance(one, errors.OverloadedError)]
     assert len(refused) == 4
@@ -308,11 +308,11 @@ async def test_who_was_sent_away_does_not_ask_before_the_time_is_up(new_runtime)
     """The client refuses in the runtime's place what the runtime has just refused, and nothing else."""
     runtime = new_runtime("--concurrency", "1", "--max-waiting", "1", "--sandboxes", "1")
     async with AsyncClient(runtime.address, token=runtime.token("optimizer"), timeout_s=60) as client:
-        name = await register(client, "import time\ndef f():\n    time.sleep(1)\n    return 1")
+        name = await register(client, "import time\ndef f():\n    time.sleep(0.5)\n    return 1")
         for _ in range(3):  # the lane learns how long a call stays
             await client.invoke(name)
         busy = [asyncio.create_task(client.invoke(name)) for _ in range(2)]
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.2)
         with pytest.raises(errors.OverloadedError) as asked:
             await client.invoke(name)
         for _ in range(10):
@@ -337,7 +337,7 @@ async def test_a_remembered_answer_is_given_however_full_it_is(new_runtime) -> N
         name = await register(client, "import time\ndef f(s):\n    time.sleep(s)\n    return s")
         request_id = str(uuid.uuid4())
         first = await client.invoke(name, {"s": 0}, request_id=request_id)
-        busy = [asyncio.create_task(client.invoke(name, {"s": 2})) for _ in range(2)]
+        busy = [asyncio.create_task(client.invoke(name, {"s": 1})) for _ in range(2)]
         await asyncio.sleep(0.3)
         with pytest.raises(errors.OverloadedError):
             await client.invoke(name, {"s": 0})
@@ -350,7 +350,7 @@ async def test_a_wait_longer_than_the_deadline_is_refused_at_once(new_runtime) -
     """Who cannot be served in time is told so before the time is up."""
     runtime = new_runtime("--concurrency", "1", "--sandboxes", "1")
     async with AsyncClient(runtime.address, token=runtime.token("optimizer"), timeout_s=60) as client:
-        name = await register(client, "import time\ndef f():\n    time.sleep(1)\n    return 1")
+        name = await register(client, "import time\ndef f():\n    time.sleep(0.5)\n    return 1")
         await client.invoke(name)  # the lane learns how long a call stays
         await client.invoke(name)
         running = [asyncio.create_task(client.invoke(name)) for _ in range(20)]
