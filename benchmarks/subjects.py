@@ -99,14 +99,18 @@ class Runtime:
         """Make a call of a kind. Raises AioRpcError."""
         await self._invocations.Invoke(self._requests[word], metadata=_CALLER, timeout=_DEADLINE_S)
 
-    async def succeeds(self) -> bool:
+    async def answers(self, deadline_s: float = _DEADLINE_S) -> bool:
         """Make a small call that may be refused; return whether it was answered."""
         with contextlib.suppress(grpc.aio.AioRpcError):
-            await self._invocations.Invoke(self._requests[""], metadata=_CALLER, timeout=_OVERLOAD_DEADLINE_S)
+            await self._invocations.Invoke(self._requests[""], metadata=_CALLER, timeout=deadline_s)
             return True
         return False
 
-    async def client_succeeds(self) -> bool:
+    async def answers_soon(self) -> bool:
+        """Do the same for a caller who does not wait for long."""
+        return await self.answers(_OVERLOAD_DEADLINE_S)
+
+    async def client_answers(self) -> bool:
         """Make the same call by our client, which heeds when a runtime asks to come back; return whether it was answered."""
         if self._client is None:
             self._client = AsyncClient(self.process.address, principal="user:benchmark", timeout_s=_OVERLOAD_DEADLINE_S)
@@ -116,7 +120,7 @@ class Runtime:
         return False
 
     async def close(self) -> None:
-        """Close what `client_succeeds` opened."""
+        """Close what `client_answers` opened."""
         if self._client is not None:
             await self._client.close()
 

@@ -24,8 +24,8 @@ _RELAUNCH_DELAY_S: Final = (0.0, 0.5, 2.0, 5.0)
 _ANY_SANDBOX_TIMEOUT_S: Final = 15.0
 """How long a call waits for a sandbox to be launched before it fails."""
 _SPARES: Final = 2
-"""Children kept ready for each place of a sandbox. One that is forked while the kernel makes it wait for its control group takes
-some 15 ms, in which as many calls as there are places begin and end more than once."""
+"""Children kept ready for each place of a sandbox. One that the kernel makes wait for its control group takes some 15 ms, and
+several calls come and go meanwhile."""
 _IDLE_CHECKS: Final = 4
 """How often a profile's idle time is looked at while it passes."""
 
