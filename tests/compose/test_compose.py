@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 IMAGES = ("sandbox", "runtime", "optimizer", "egress")
 MODEL = "scripted-stand-in"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(300)]
 
 
 @dataclass
