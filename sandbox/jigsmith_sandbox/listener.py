@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import shutil
 import socket
 import struct
 from collections.abc import Callable
@@ -68,3 +69,8 @@ class Listener:
             return
         if not secrets.compare_digest(secret, self._secret) or not attach(token, who, connection):
             connection.close()
+
+
+def remove_socket_directory(directory: Path) -> None:
+    """Remove a sandbox's socket folder. Nothing but the host ever wrote to it: sandboxes mount it read-only."""
+    shutil.rmtree(directory, ignore_errors=True)

@@ -16,8 +16,9 @@ from jigsmith_sandbox.call_groups import MemoryScope
 from jigsmith_sandbox.code_cache import CodeCache
 from jigsmith_sandbox.errors import SandboxUnavailableError
 from jigsmith_sandbox.limits import LimitPolicy, shipped
+from jigsmith_sandbox.listener import remove_socket_directory
 from jigsmith_sandbox.profiles import Profile
-from jigsmith_sandbox.sandbox import Prepared, Sandbox, remove_socket_directory
+from jigsmith_sandbox.sandbox import Prepared, Sandbox
 
 _RELAUNCH_DELAY_S: Final = (0.0, 0.5, 2.0, 5.0)
 """Waits before each new attempt to launch a sandbox; the last one repeats."""

@@ -4,11 +4,9 @@ import asyncio
 import itertools
 import os
 import secrets
-import shutil
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from jigsmith_worker import child as inside
@@ -23,7 +21,7 @@ from jigsmith_sandbox.child import Bounds, Child, Connection, Finished
 from jigsmith_sandbox.code_cache import CodeCache, Key
 from jigsmith_sandbox.errors import ProtocolError, SandboxUnavailableError
 from jigsmith_sandbox.limits import Limits
-from jigsmith_sandbox.listener import Listener
+from jigsmith_sandbox.listener import Listener, remove_socket_directory
 from jigsmith_sandbox.peer import process_of
 from jigsmith_sandbox.readers import Readers
 from jigsmith_sandbox.stock import Stock, Temp
@@ -424,8 +422,3 @@ async def _receive_exactly(connection: socket.socket, count: int) -> bytes | Non
             return None
         data += more
     return data
-
-
-def remove_socket_directory(directory: Path) -> None:
-    """Remove a sandbox's socket folder. Nothing but the host ever wrote to it: sandboxes mount it read-only."""
-    shutil.rmtree(directory, ignore_errors=True)

@@ -30,7 +30,7 @@ async def test_a_child_that_dies_while_it_is_handed_over_is_replaced(
 ) -> None:
     """A call that waits for a child does not begin in one that is gone."""
     if pool.isolation is Isolation.SANDBOX:
-        pytest.skip("each call has a sandbox of its own: no child is waited for")
+        pytest.skip(f"each call has a sandbox of its own in {pool.backend.name} here: no child is waited for")
     (sandbox,) = pool.sandboxes
     offer, died = sandbox._stock.offer, []
 
@@ -65,7 +65,7 @@ def _deaf_to(children: list[Child], hear: object) -> object:
 async def test_an_alarm_that_is_late_ends_nobody(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The group of a call may be another's by the time that its alarm is heard."""
     if pool.isolation is Isolation.SANDBOX:
-        pytest.skip("a call's sandbox ends with it")
+        pytest.skip(f"each call has a sandbox of its own in {pool.backend.name} here, which ends with it")
     (sandbox,) = pool.sandboxes
     wanted = call("import os\ndef f():\n os._exit(1)")
     assert (await pool.run(wanted)).kind is OutcomeKind.DIED  # compiled, too, from now on

@@ -97,7 +97,7 @@ async def test_a_prepared_call_dies_with_its_sandbox(pool: Pool) -> None:
     """No process outlives the zygote; a call that ends with two sandboxes fails."""
     wanted = call("import time\ndef f(**more):\n time.sleep(5)", wall_ms=10_000)
     if pool.isolation is Isolation.SANDBOX:
-        pytest.skip("none is prepared")
+        pytest.skip(f"each call has a sandbox of its own in {pool.backend.name} here: none is prepared")
     await pool.run(call(wanted.source, wall_ms=50))
     async with asyncio.timeout(10):
         while (prepared := pool.prepare(wanted)) is None:
@@ -120,7 +120,7 @@ async def test_a_child_that_is_killed_while_prepared_is_not_the_calls_end(pool: 
     wanted = call(_BEGAN)
     prepared = await _prepared(pool, wanted)
     if prepared.child._peer is None:
-        pytest.skip("its process cannot be seen from here")
+        pytest.skip(f"processes in {pool.backend.name} sandboxes cannot be seen from here")
     signal.pidfd_send_signal(prepared.child._peer._descriptor, signal.SIGKILL)
     os.sched_yield()
     await _until(lambda: not prepared.child.unused)

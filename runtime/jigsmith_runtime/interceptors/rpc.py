@@ -45,12 +45,12 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         """Surround the handler. Any, here and below: messages are of no concern to an interceptor."""
         method: str = handler_call_details.method
         if method in self._handlers:
-            return self._handlers[method]  # type: ignore[no-any-return]
+            return self._handlers[method]  # type: ignore[no-any-return]  # it was put there below
         handler: Any = await continuation(handler_call_details)
         if handler is None or not method.startswith(_GUARDED):
             return handler  # type: ignore[no-any-return]  # it is what the continuation returns
-        self._handlers[method] = self._surrounded(method, handler)
-        return self._handlers[method]  # type: ignore[no-any-return]
+        surrounded = self._handlers[method] = self._surrounded(method, handler)
+        return surrounded  # type: ignore[no-any-return]  # one of gRPC's, made by its functions
 
     def _surrounded(self, method: str, handler: Any) -> Any:
         codecs = {
@@ -66,25 +66,18 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 
             return grpc.unary_unary_rpc_method_handler(unary, **codecs)
 
-        if handler.unary_stream is not None:
+        inner = handler.unary_stream or handler.stream_stream
 
-            async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
-                async with _Rpc(self._gate, self._refusals, method, context) as rpc:
-                    rpc.admit()
-                    async with aclosing(handler.unary_stream(request, context)) as responses:
-                        async for response in responses:
-                            yield response
-
-            return grpc.unary_stream_rpc_method_handler(answers, **codecs)
-
-        async def stream(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        async def answers(asked: Any, context: Context) -> AsyncIterator[Any]:
             async with _Rpc(self._gate, self._refusals, method, context) as rpc:
                 rpc.admit()
-                async with aclosing(handler.stream_stream(requests, context)) as responses:
+                async with aclosing(inner(asked, context)) as responses:
                     async for response in responses:
                         yield response
 
-        return grpc.stream_stream_rpc_method_handler(stream, **codecs)
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(answers, **codecs)
+        return grpc.stream_stream_rpc_method_handler(answers, **codecs)
 
 
 class _Rpc:
