@@ -128,6 +128,7 @@ class Benchmark:
                 ("of_4x_callers", peak, lambda: samples.rate(one.answers, 4 * callers, 3.0)),
                 ("at_4x", clients_peak, lambda most=clients_peak: samples.goodput(one.client_answers, 4 * most, 3.0)),
                 ("in_4x_flood", peak, lambda most=peak: samples.goodput(one.answers_soon, 4 * most, 3.0)),
+                ("in_4x_patient_flood", peak, lambda most=peak: samples.goodput(one.answers, 4 * most, 2.0)),
                 ("beside_3x_echoes", peak, lambda most=peak: _beside_echoes(one, echo, 3 * most)),
             ):
                 self.found.add(f"goodput_{one.name}_{key}_share", await served_per_s() / best_per_s)
@@ -245,6 +246,7 @@ AIMS = (
     ("idle python sandbox, MB", "sandbox_python_{}_idle_mb", None, 60.0, False),
     ("goodput at 4x load / peak", "goodput_{}_at_4x_share", None, 0.9, True),
     ("the same of 4x callers who do not heed", "goodput_{}_of_4x_callers_share", None, 0.9, True),
+    ("the same at 4x rate, none heed, all can wait", "goodput_{}_in_4x_patient_flood_share", None, 0.9, True),
     ("durable entries/s, 64 waiters", "{}_entries_per_s_w64", None, 5_000.0, True),
     ("the same, each fsync 5 ms slower", "{}_entries_per_s_w64_fsync_plus_5ms", None, 1_000.0, True),
     ("entries add at 100 calls/s, p99 ms", "{}_added_at_100_per_s_p99_ms", None, 10.0, False),

@@ -11,7 +11,7 @@ import grpc.aio
 from jigsmith import _status, functions, requests
 from jigsmith.backpressure import Backpressure, lane_of
 from jigsmith.client import DEFAULT_ADDRESS
-from jigsmith.errors import JigsmithError, OverloadedError
+from jigsmith.errors import JigsmithError
 from jigsmith.requests import Invocation
 from jigsmith.tools import AsyncTools
 from jigsmith.v1 import (
@@ -331,17 +331,12 @@ class AsyncClient:
         """Run a function: in a channel, in a draft revision, or a version by its digest.
 
         With a `request_id` the run happens at most once. Raises FunctionError and its kind if the function failed,
-        OverloadedError if the runtime is full, or said so a moment ago.
+        OverloadedError if the runtime is full, or said so a moment ago, or has more of this client's than it can do in time.
         """
         request = requests.invoke(name, arguments or {}, request_id)
-        lane, timeout_s = lane_of(name), timeout_s or self._timeout_s
-        if not request_id:  # an answer that is remembered is given however full it is
-            self._backpressure.check(lane, timeout_s)
-        try:
+        timeout_s = timeout_s or self._timeout_s
+        with self._backpressure.call(lane_of(name), timeout_s, remembered=bool(request_id)):
             return requests.invocation(await self._ask(self._invocations.Invoke, request, timeout_s))
-        except OverloadedError as error:
-            self._backpressure.hear(lane, timeout_s, error)
-            raise
 
     async def invoke_batch(
         self, calls: Iterable[tuple[str, Mapping[str, Any] | str]], *, timeout_s: float | None = None

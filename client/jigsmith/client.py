@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from jigsmith import _status, functions, requests
 from jigsmith.backpressure import Backpressure, lane_of
-from jigsmith.errors import JigsmithError, OverloadedError
+from jigsmith.errors import JigsmithError
 from jigsmith.requests import Invocation
 from jigsmith.tools import Tools
 from jigsmith.v1 import (
@@ -334,17 +334,12 @@ class Client:
         """Run a function: in a channel, in a draft revision, or a version by its digest.
 
         With a `request_id` the run happens at most once. Raises FunctionError and its kind if the function failed,
-        OverloadedError if the runtime is full, or said so a moment ago.
+        OverloadedError if the runtime is full, or said so a moment ago, or has more of this client's than it can do in time.
         """
         request = requests.invoke(name, arguments or {}, request_id)
-        lane, timeout_s = lane_of(name), timeout_s or self._timeout_s
-        if not request_id:  # an answer that is remembered is given however full it is
-            self._backpressure.check(lane, timeout_s)
-        try:
+        timeout_s = timeout_s or self._timeout_s
+        with self._backpressure.call(lane_of(name), timeout_s, remembered=bool(request_id)):
             return requests.invocation(self._ask(self._invocations.Invoke, request, timeout_s))
-        except OverloadedError as error:
-            self._backpressure.hear(lane, timeout_s, error)
-            raise
 
     def invoke_batch(
         self, calls: Iterable[tuple[str, Mapping[str, Any] | str]], *, timeout_s: float | None = None

@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from jigsmith_runtime.interceptors.identity import caller_or_none
 from jigsmith_runtime.settings import LogFormat
 
 _encode: Final = json.JSONEncoder(default=repr).encode
@@ -14,6 +15,14 @@ _encode: Final = json.JSONEncoder(default=repr).encode
 
 def _serialize(event: structlog.typing.EventDict, **_: object) -> str:
     return _encode(event)
+
+
+def _name_caller(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Say for whom a line's work is done, if it is for somebody."""
+    principal = caller_or_none()
+    if principal is not None:
+        event.setdefault("principal", principal.name)
+    return event
 
 
 def configure(log_format: LogFormat) -> None:
@@ -26,7 +35,7 @@ def configure(log_format: LogFormat) -> None:
     )
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _name_caller,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             # Rendered without local variables: those hold arguments and tokens.

@@ -253,6 +253,9 @@ def _listen(settings: Settings, interceptor: RpcInterceptor) -> tuple[grpc.aio.S
     server = grpc.aio.server(
         interceptors=[interceptor],
         options=[
+            ("grpc.max_concurrent_streams", settings.streams_max),
+            # It would count streams that have just ended and refuse new ones for it, without a word on when to come back.
+            ("grpc.http.overload_protection", 0),
             ("grpc.so_reuseport", 0),  # two runtimes on one port would share the calls
             ("grpc.max_receive_message_length", _RECEIVE_BYTES_MAX),
             ("grpc.max_send_message_length", _SEND_BYTES_MAX),

@@ -12,6 +12,7 @@ LogFormat = Literal["auto", "json", "console"]
 
 LISTEN_DEFAULT: Final = "127.0.0.1:7433"
 MAX_WAITING_DEFAULT: Final = 256
+_STREAMS_MIN: Final = 100
 IMAGE_DEFAULT: Final = "jigsmith-sandbox:dev"
 
 
@@ -89,6 +90,15 @@ class Settings:
         for name in ("sandboxes", "concurrency", "max_waiting"):
             if (getattr(self, name) or 1) < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} must be at least 1")
+
+    @property
+    def streams_max(self) -> int:
+        """How many requests one connection may have open; what its client asks beyond that waits with the client.
+
+        As many as a lane has room for: whoever asks for all there is gets it without being refused. Never fewer than the 100
+        of RFC 9113, section 6.5.2, for not all that is asked are calls.
+        """
+        return max(_STREAMS_MIN, self.concurrency + self.max_waiting)
 
     def _check_identity(self) -> None:
         tls = _given(tls_cert=self.tls_cert, tls_key=self.tls_key)

@@ -1,6 +1,6 @@
 """Who is calling: principals, and the ways to find one from a token, a JWT or a certificate. Knows nothing of RPCs."""
 
-from jigsmith_runtime.identity.credentials import Credentials, DevMetadata, Identifier, Peer
+from jigsmith_runtime.identity.credentials import Credentials, DevMetadata, Identifier
 from jigsmith_runtime.identity.principals import (
     PRINCIPAL,
     Principal,
@@ -16,7 +16,6 @@ __all__ = [
     "Credentials",
     "DevMetadata",
     "Identifier",
-    "Peer",
     "Principal",
     "Principals",
     "PrincipalsFileError",

@@ -1,7 +1,7 @@
 """From what a request carries to the principal who makes it."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from jigsmith_runtime.errors import UnauthenticatedError
@@ -13,20 +13,15 @@ _DEV_PRINCIPAL: Final = "user:dev"
 _ALL_ROLES: Final = frozenset(Role)
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """What a request says of its sender."""
-
-    metadata: Mapping[str, str]
-    certificate: Callable[[], Sequence[str]]
-    """Return the names in the client certificate that the TLS handshake verified: `spiffe://...`, `CN=...`; none without."""
+CertificateNames = Callable[[], Sequence[str]]
+"""Returns the names in the client certificate that the TLS handshake verified: `spiffe://...`, `CN=...`; none without."""
 
 
 class Identifier(Protocol):
     """A way to find out who is calling."""
 
-    def identify(self, peer: Peer) -> Principal:
-        """Return the principal. Raises UnauthenticatedError."""
+    def identify(self, metadata: Mapping[str, str], certificate: CertificateNames) -> Principal:
+        """Return the principal who sent a request with this metadata. Raises UnauthenticatedError."""
 
 
 class Credentials:
@@ -36,12 +31,12 @@ class Credentials:
         self.principals = principals
         self._jwt = jwt
 
-    def identify(self, peer: Peer) -> Principal:
-        """Return the principal. Raises UnauthenticatedError."""
-        authorization = peer.metadata.get("authorization")
+    def identify(self, metadata: Mapping[str, str], certificate: CertificateNames) -> Principal:
+        """Return the principal who sent a request with this metadata. Raises UnauthenticatedError."""
+        authorization = metadata.get("authorization")
         if authorization is not None:
             return self._by_token(authorization)
-        for name in peer.certificate():
+        for name in certificate():
             principal = self.principals.by_certificate.get(name)
             if principal is not None:
                 return principal
@@ -65,9 +60,13 @@ class Credentials:
 class DevMetadata:
     """Believes the metadata key `jigsmith-principal`. For development on a loopback address only."""
 
-    def identify(self, peer: Peer) -> Principal:
+    def identify(self, metadata: Mapping[str, str], _: CertificateNames) -> Principal:
         """Return the principal with every role. Raises UnauthenticatedError for a malformed name."""
-        name = peer.metadata.get("jigsmith-principal", _DEV_PRINCIPAL)
-        if not PRINCIPAL.fullmatch(name):
-            raise UnauthenticatedError("jigsmith-principal must be user:NAME or service:NAME")
-        return Principal(name, _ALL_ROLES, ("*",))
+        return _dev_principal(metadata.get("jigsmith-principal", _DEV_PRINCIPAL))
+
+
+@functools.lru_cache(maxsize=256)
+def _dev_principal(name: str) -> Principal:
+    if not PRINCIPAL.fullmatch(name):
+        raise UnauthenticatedError("jigsmith-principal must be user:NAME or service:NAME")
+    return Principal(name, _ALL_ROLES, ("*",))

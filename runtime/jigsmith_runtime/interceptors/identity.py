@@ -2,12 +2,10 @@
 
 from contextvars import ContextVar
 
-import structlog
-
 from jigsmith_runtime.errors import NotPermittedError
-from jigsmith_runtime.identity import Identifier, Peer, Principal
+from jigsmith_runtime.identity import Identifier, Principal
 from jigsmith_runtime.identity.tls import certificate_names
-from jigsmith_runtime.interceptors.context import Context
+from jigsmith_runtime.interceptors.context import Context, metadata
 from jigsmith_runtime.quotas import Quotas
 from jigsmith_runtime.refusals import NOBODY
 from jigsmith_runtime.roles import ROLES_OF_RPC
@@ -20,9 +18,14 @@ def caller() -> Principal:
     return _caller.get()
 
 
+def caller_or_none() -> Principal | None:
+    """Return who makes the RPC, or None if there is none or nobody knows yet."""
+    return _caller.get(None)
+
+
 def caller_name() -> str:
     """Return the name of who makes the RPC, or what stands for all who did not say."""
-    principal = _caller.get(None)
+    principal = caller_or_none()
     return NOBODY if principal is None else principal.name
 
 
@@ -35,9 +38,7 @@ class Gate:
 
     def admit(self, method: str, context: Context) -> None:
         """Note who calls a method, named in full. Raises RuntimeFault. An RPC is a task, and has a context of its own."""
-        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        principal = self._identifier.identify(Peer(metadata, lambda: certificate_names(context.auth_context())))
-        structlog.contextvars.bind_contextvars(principal=principal.name)
+        principal = self._identifier.identify(metadata(), lambda: certificate_names(context.auth_context()))
         _caller.set(principal)
         if not principal.has(ROLES_OF_RPC.get(method, ())):
             raise NotPermittedError(f"{principal.name} has no role that may call {method.rpartition('/')[2]}")

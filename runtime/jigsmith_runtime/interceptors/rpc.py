@@ -7,16 +7,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import grpc
 import grpc.aio
 
 from jigsmith_runtime import receipts
-from jigsmith_runtime.errors import RuntimeFault
+from jigsmith_runtime.errors import QueueFullError, RuntimeFault
 from jigsmith_runtime.interceptors import access_log
-from jigsmith_runtime.interceptors.context import Context
+from jigsmith_runtime.interceptors.context import Context, read_metadata
 from jigsmith_runtime.interceptors.errors import as_fault, status_of
 from jigsmith_runtime.interceptors.identity import Gate, caller_name
 from jigsmith_runtime.interceptors.receipts import attach
@@ -44,6 +43,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
         """Surround the handler. Any, here and below: messages are of no concern to an interceptor."""
         method: str = handler_call_details.method
+        read_metadata(handler_call_details)
         if method in self._handlers:
             return self._handlers[method]  # type: ignore[no-any-return]  # it was put there below
         handler: Any = await continuation(handler_call_details)
@@ -60,20 +60,31 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         if handler.unary_unary is not None:
 
             async def unary(request: Any, context: Context) -> Any:
-                async with _Rpc(self._gate, self._refusals, method, context) as rpc:
-                    rpc.admit()
-                    return await handler.unary_unary(request, context)
+                rpc = _Rpc(self._refusals, method, context)
+                try:
+                    self._gate.admit(method, context)
+                    response = await handler.unary_unary(request, context)
+                except BaseException as error:
+                    await rpc.failed(error)
+                    raise
+                rpc.succeeded()
+                return response
 
             return grpc.unary_unary_rpc_method_handler(unary, **codecs)
 
         inner = handler.unary_stream or handler.stream_stream
 
         async def answers(asked: Any, context: Context) -> AsyncIterator[Any]:
-            async with _Rpc(self._gate, self._refusals, method, context) as rpc:
-                rpc.admit()
+            rpc = _Rpc(self._refusals, method, context)
+            try:
+                self._gate.admit(method, context)
                 async with aclosing(inner(asked, context)) as responses:
                     async for response in responses:
                         yield response
+            except BaseException as error:
+                await rpc.failed(error)
+                raise
+            rpc.succeeded()
 
         if handler.unary_stream is not None:
             return grpc.unary_stream_rpc_method_handler(answers, **codecs)
@@ -81,49 +92,45 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 
 
 class _Rpc:
-    """One RPC."""
+    """One RPC, from its beginning to one of its two ends."""
 
-    __slots__ = ("_began", "_context", "_gate", "_method", "_noted", "_peer", "_reason", "_refusals")
+    __slots__ = ("_began", "_context", "_method", "_noted", "_peer", "_refusals")
 
-    def __init__(self, gate: Gate, refusals: Refusals, method: str, context: Context) -> None:
-        self._gate = gate
+    def __init__(self, refusals: Refusals, method: str, context: Context) -> None:
         self._refusals = refusals
         self._method = method
         self._context = context
         self._began = time.monotonic()
         self._peer = context.peer()  # asked now: of a stream that its caller left, nothing may be asked at the end
-        self._reason: str | None = None
         self._noted = None if method.startswith(_CALLS) else receipts.begin()
 
-    async def __aenter__(self) -> Self:
-        return self
+    def succeeded(self) -> None:
+        """Give out receipts."""
+        attach(self._noted, self._context)
+        self._log("ok")
 
-    def admit(self) -> None:
-        """Find out who is calling. Raises RuntimeFault if they may not."""
-        self._gate.admit(self._method, self._context)
+    async def failed(self, error: BaseException) -> None:
+        """End the RPC with the status of an error, by raising grpc.aio.AbortError; leave it alone if it has ended already."""
+        if not isinstance(error, Exception):
+            self._log("cancelled")
+        elif isinstance(error, grpc.aio.AbortError):
+            self._log("error")
+        else:
+            await self._refuse(as_fault(error, self._method))
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Give out receipts, or end the RPC with the status of an error; then have it logged."""
+    async def _refuse(self, fault: RuntimeFault) -> None:
+        self._refusals.count(caller_name(), self._name, fault)
         try:
-            if error is None:
-                attach(self._noted, self._context)
-            elif isinstance(error, Exception) and not isinstance(error, grpc.aio.AbortError):
-                await self._fail(as_fault(error, self._method))
+            await self._context.abort_with_status(status_of(fault))
         finally:
-            ended = "ok" if error is None else "error" if isinstance(error, Exception) else "cancelled"
-            milliseconds = round((time.monotonic() - self._began) * 1_000, 3)
-            # Written when the reply is on its way: nobody should wait for a line in a log.
-            asyncio.get_running_loop().call_soon(
-                access_log.write, self._name, self._peer, ended, milliseconds, self._reason
-            )
+            if not isinstance(fault, QueueFullError):  # counted, that is enough: an overload must not be made worse
+                self._log("error", fault.reason.value)
 
     @property
     def _name(self) -> str:
         return self._method.removeprefix(_GUARDED)
 
-    async def _fail(self, fault: RuntimeFault) -> None:
-        self._reason = fault.reason.value
-        self._refusals.count(caller_name(), self._name, fault)
-        await self._context.abort_with_status(status_of(fault))
+    def _log(self, ended: str, reason: str | None = None) -> None:
+        """Have a line written when the reply is on its way: nobody should wait for a line in a log."""
+        milliseconds = round((time.monotonic() - self._began) * 1_000, 3)
+        asyncio.get_running_loop().call_soon(access_log.write, self._name, self._peer, ended, milliseconds, reason)

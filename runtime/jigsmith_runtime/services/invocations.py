@@ -20,7 +20,7 @@ from jigsmith_runtime.registry.answers import RequestKey
 from jigsmith_runtime.repeats import Repeats
 from jigsmith_runtime.services import wire
 from jigsmith_runtime.services.deadline import deadline_of
-from jigsmith_runtime.services.tracing import trace_id_of
+from jigsmith_runtime.services.tracing import trace_id
 from jigsmith_runtime.status import to_status
 
 BATCH_RUNNING_MAX: Final = 64
@@ -42,13 +42,13 @@ class InvocationService(invocation_pb2_grpc.InvocationServiceServicer):
         """Run one function."""
         principal, deadline, target = caller(), deadline_of(context), _target(request)
         self._check_room(request, target, principal, deadline)
-        return await self._invoke(request, target, principal, deadline, trace_id_of(context))
+        return await self._invoke(request, target, principal, deadline, trace_id())
 
     async def InvokeBatch(
         self, request_iterator: AsyncIterator[invocation_pb2.InvokeBatchRequest], context: Context
     ) -> AsyncIterator[invocation_pb2.InvokeBatchResponse]:
         """Run many functions over one stream, answered in the order of completion."""
-        batch = _Batch(self, caller(), deadline_of(context), trace_id_of(context))
+        batch = _Batch(self, caller(), deadline_of(context), trace_id())
         reader = asyncio.create_task(batch.read(request_iterator))
         try:
             while (answer := await batch.answers.get()) is not None:

@@ -3,16 +3,14 @@
 import re
 from typing import Final
 
-from jigsmith_runtime.interceptors.context import Context
+from jigsmith_runtime.interceptors.context import metadata
 
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 """Version, trace id, parent id, flags; later versions may add fields. Version ff and ids of zeros are invalid."""
 
 
-def trace_id_of(context: Context) -> str | None:
+def trace_id() -> str | None:
     """Return the trace id, 32 hexadecimal digits, or None if the caller sent none that is valid."""
-    for key, value in context.invocation_metadata() or ():
-        if key == "traceparent":
-            found = _TRACEPARENT.fullmatch(value) if isinstance(value, str) else None
-            return None if found is None else found[1]
-    return None
+    sent = metadata().get("traceparent")
+    found = None if sent is None else _TRACEPARENT.fullmatch(sent)
+    return None if found is None else found[1]
