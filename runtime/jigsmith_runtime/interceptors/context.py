@@ -18,5 +18,5 @@ def metadata() -> Mapping[str, str]:
 
 
 def read_metadata(details: grpc.HandlerCallDetails) -> None:
-    """Begin an RPC. What came along is read once: gRPC makes it anew whenever it is asked."""
+    """Note what came along with an RPC: once, because gRPC makes it anew whenever it is asked."""
     _metadata.set({key: value for key, value in details.invocation_metadata or () if isinstance(value, str)})

@@ -35,7 +35,7 @@ def _many_open(client: Backpressure, count: int) -> Iterator[None]:
         yield
 
 
-def _serve_many(client: Backpressure, clock: _Clock, *, error: Exception | None = None) -> None:
+def _serve_many(client: Backpressure, clock: _Clock, *, error: BaseException | None = None) -> None:
     """Serve as many as a connection carries, one after another in TURN_S each."""
     calls = [client.call("draft", 60, remembered=False) for _ in range(WAITING_UNSEEN_MIN)]
     for call in calls:
@@ -77,7 +77,7 @@ def test_functions_that_fail_tell_how_fast_calls_are_served(clock: _Clock) -> No
 def test_calls_that_were_given_up_tell_nothing(clock: _Clock, error: BaseException) -> None:
     """Nobody knows how long they would have taken; and they are not open any more."""
     client = Backpressure()
-    _serve_many(client, clock, error=error)  # type: ignore[arg-type]  # it hands it on
+    _serve_many(client, clock, error=error)
     with _many_open(client, 10 * WAITING_UNSEEN_MIN), client.call("draft", 0.001, remembered=False):
         pass
     assert client._lanes["draft"].open == 0
