@@ -21,10 +21,12 @@ _MESSAGE_BYTES_MAX = 16 << 20
 _OPTIONS = [
     ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
+    ("grpc.use_local_subchannel_pool", 1),  # each channel has a connection of its own
 ]
 _CALLER = (("jigsmith-principal", "user:benchmark"),)
 _DEADLINE_S = 120.0
 _OVERLOAD_DEADLINE_S = 2.0
+_CROWD_CONNECTIONS = 8
 _ECHOED = b"x" * 200
 
 MEAN = "def f(values):\n    return sum(values) / len(values)\n"
@@ -99,17 +101,6 @@ class Runtime:
         """Make a call of a kind. Raises AioRpcError."""
         await self._invocations.Invoke(self._requests[word], metadata=_CALLER, timeout=_DEADLINE_S)
 
-    async def answers(self, deadline_s: float = _DEADLINE_S) -> bool:
-        """Make a small call that may be refused; return whether it was answered."""
-        with contextlib.suppress(grpc.aio.AioRpcError):
-            await self._invocations.Invoke(self._requests[""], metadata=_CALLER, timeout=deadline_s)
-            return True
-        return False
-
-    async def answers_soon(self) -> bool:
-        """Do the same for a caller who does not wait for long."""
-        return await self.answers(_OVERLOAD_DEADLINE_S)
-
     async def client_answers(self) -> bool:
         """Make the same call by our client, which heeds when a runtime asks to come back; return whether it was answered."""
         if self._client is None:
@@ -123,6 +114,11 @@ class Runtime:
         """Close what `client_answers` opened."""
         if self._client is not None:
             await self._client.close()
+
+    @property
+    def small_call(self) -> invocation_pb2.InvokeRequest:
+        """The call that all but the larger kinds make."""
+        return self._requests[""]
 
     async def first_call(self) -> tuple[float, float]:
         """Register a function that was never seen and call it; return how long each took, in ms."""
@@ -161,6 +157,30 @@ class Runtime:
             request, metadata=_CALLER, timeout=_DEADLINE_S
         )
         return answer
+
+
+class Crowd:
+    """Callers over several connections, who heed nothing that a runtime tells them."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._request = runtime.small_call
+        self._channels = [channel(runtime.process) for _ in range(_CROWD_CONNECTIONS)]
+        self._stubs = itertools.cycle(map(invocation_pb2_grpc.InvocationServiceStub, self._channels))
+
+    async def answers(self, deadline_s: float = _DEADLINE_S) -> bool:
+        """Make a small call over the next connection; return whether it was answered and not refused."""
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await next(self._stubs).Invoke(self._request, metadata=_CALLER, timeout=deadline_s)
+            return True
+        return False
+
+    async def answers_soon(self) -> bool:
+        """Do the same for a caller who does not wait for long."""
+        return await self.answers(_OVERLOAD_DEADLINE_S)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await asyncio.gather(*(one.close() for one in self._channels))
 
 
 def channel(process: Process) -> grpc.aio.Channel:

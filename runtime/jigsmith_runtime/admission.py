@@ -1,9 +1,8 @@
 """Who may run, who waits, who is sent away: one bounded queue for each lane, so that no class of callers starves another."""
 
 import asyncio
-import contextlib
 import math
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -44,14 +43,20 @@ class Place:
 
 
 class Lane:
-    """`concurrency` places and at most `max_waiting` who wait for one, first come, first served."""
+    """`concurrency` places, and a queue for them: first come, first served.
 
-    def __init__(self, name: LaneName, *, concurrency: int, max_waiting: int) -> None:
+    The queue takes nobody when `max_waiting` wait in it, or when what they brought has `max_waiting_bytes`.
+    """
+
+    def __init__(self, name: LaneName, *, concurrency: int, max_waiting: int, max_waiting_bytes: int) -> None:
         self.name = name
         self._concurrency = concurrency
         self._max_waiting = max_waiting
+        self._max_waiting_bytes = max_waiting_bytes
         self._free = concurrency
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: OrderedDict[asyncio.Future[None], int] = OrderedDict()
+        """Those who wait, and how many bytes each brought."""
+        self._waiting_bytes = 0
         self._stay_s = _FIRST_GUESS_S
 
     @property
@@ -74,8 +79,8 @@ class Lane:
         now = asyncio.get_running_loop().time()
         return Place(self, now, now)
 
-    async def enter(self, deadline: float | None) -> "Place":
-        """Wait for a place and hold it until it is left. `deadline` is in the loop's time.
+    async def enter(self, deadline: float | None, brings_bytes: int) -> "Place":
+        """Wait for a place and hold it until it is left. `deadline` is in the loop's time; what is brought is kept meanwhile.
 
         Raises QueueFullError at once if the queue is full or the expected wait exceeds the deadline. Whoever is cancelled
         while waiting leaves the queue.
@@ -85,13 +90,13 @@ class Lane:
             return place
         loop = asyncio.get_running_loop()
         came = loop.time()
-        await self._wait_for_turn(deadline)
+        await self._wait_for_turn(deadline, brings_bytes)
         return Place(self, came, loop.time())
 
     def check(self, deadline: float | None) -> None:
         """Raise QueueFullError if one who comes now would be sent away. Cheap: most of what an overload asks is this."""
         wait_s = self.expected_wait_s
-        if len(self._waiting) >= self._max_waiting:
+        if len(self._waiting) >= self._max_waiting or self._waiting_bytes >= self._max_waiting_bytes:
             raise self._full("the queue is full", wait_s)
         if wait_s and deadline is not None and asyncio.get_running_loop().time() + wait_s > deadline:
             raise self._full("the expected wait exceeds the deadline", wait_s)
@@ -101,23 +106,24 @@ class Lane:
         self._stay_s += _WEIGHT_OF_NEWEST * (held_s - self._stay_s)
         self._give_back()
 
-    async def _wait_for_turn(self, deadline: float | None) -> None:
+    async def _wait_for_turn(self, deadline: float | None, brings_bytes: int) -> None:
         self.check(deadline)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self._waiting[turn] = brings_bytes
+        self._waiting_bytes += brings_bytes
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the place had just been handed over
                 self._give_back()
-            else:
-                with contextlib.suppress(ValueError):  # it had just been passed over
-                    self._waiting.remove(turn)
+            elif (left_bytes := self._waiting.pop(turn, None)) is not None:  # None: it had just been passed over
+                self._waiting_bytes -= left_bytes
             raise
 
     def _give_back(self) -> None:
         while self._waiting:
-            turn = self._waiting.popleft()
+            turn, left_bytes = self._waiting.popitem(last=False)
+            self._waiting_bytes -= left_bytes
             if not turn.done():
                 turn.set_result(None)
                 return

@@ -32,6 +32,7 @@ from jigsmith_runtime.settings import (
     IMAGE_DEFAULT,
     LISTEN_DEFAULT,
     MAX_WAITING_DEFAULT,
+    MAX_WAITING_MIB_DEFAULT,
     LogFormat,
     Settings,
     SettingsError,
@@ -181,9 +182,18 @@ def serve(
             envvar="JIGSMITH_MAX_WAITING",
             min=1,
             max=65_536,
-            help="Calls that each lane lets wait, with their arguments.",
+            help="Calls that each lane lets wait.",
         ),
     ] = MAX_WAITING_DEFAULT,
+    max_waiting_mib: Annotated[
+        int,
+        typer.Option(
+            envvar="JIGSMITH_MAX_WAITING_MIB",
+            min=1,
+            max=65_536,
+            help="MiB of arguments that each lane lets wait; the runtime needs four times as much for them.",
+        ),
+    ] = MAX_WAITING_MIB_DEFAULT,
     log_format: Annotated[
         LogFormat, typer.Option(envvar="JIGSMITH_LOG_FORMAT", help="auto: JSON unless stderr is a terminal.")
     ] = "auto",
@@ -220,6 +230,7 @@ def serve(
             sandboxes=sandboxes,
             concurrency=concurrency,
             max_waiting=max_waiting,
+            max_waiting_mib=max_waiting_mib,
             log_format=log_format,
         )
         # A core file would hold tokens, keys and arguments. Sandboxes have a limit of their own.

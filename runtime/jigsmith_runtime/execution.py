@@ -5,6 +5,7 @@ nobody cancels; a caller who goes away stops the sandbox only.
 """
 
 import asyncio
+import sys
 import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -181,7 +182,7 @@ class Executor:
         lane = self._lanes[resolution.lane]
         place = lane.enter_at_once()
         if place is None:
-            place = await stop.guard(lane.enter(request.deadline))
+            place = await stop.guard(lane.enter(request.deadline, sys.getsizeof(request.arguments_json)))
         try:
             begun = await self._begin(request, resolution)
             while not self._targets.holds(resolution):  # the channel moved while we waited

@@ -2,6 +2,7 @@
 
 import keyword
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
@@ -75,7 +76,7 @@ class Registration:
 
     async def check_source(self, definition: Definition, deadline: float | None) -> None:
         """Ask the policy gate, in a sandbox. Raises PolicyRefusedError, QueueFullError, SandboxUnavailableError."""
-        place = await self.lane.enter(deadline)
+        place = await self.lane.enter(deadline, sys.getsizeof(definition.source))
         try:
             verdict = await self.pool.check(
                 definition.source,

@@ -155,7 +155,15 @@ async def _assemble(settings: Settings, stack: AsyncExitStack) -> None:
         launcher=settings.launcher,
     )
     pool = await stack.enter_async_context(_pool(settings, backend, limits, node))
-    lanes = {name: Lane(name, concurrency=settings.concurrency, max_waiting=settings.max_waiting) for name in LaneName}
+    lanes = {
+        name: Lane(
+            name,
+            concurrency=settings.concurrency,
+            max_waiting=settings.max_waiting,
+            max_waiting_bytes=settings.max_waiting_mib * 1_048_576,
+        )
+        for name in LaneName
+    }
     registration = Registration(entries, limits, pool, lanes[LaneName.OPTIMIZER], attester)
     executor = Executor(
         pool=pool,

@@ -11,8 +11,11 @@ from jigsmith_sandbox.backends import BackendName
 LogFormat = Literal["auto", "json", "console"]
 
 LISTEN_DEFAULT: Final = "127.0.0.1:7433"
-MAX_WAITING_DEFAULT: Final = 256
+MAX_WAITING_DEFAULT: Final = 2_048
+MAX_WAITING_MIB_DEFAULT: Final = 256
 _STREAMS_MIN: Final = 100
+_CONNECTIONS: Final = 16
+"""How many connections may have all requests open that they can before a lane's queue is full."""
 IMAGE_DEFAULT: Final = "jigsmith-sandbox:dev"
 
 
@@ -66,6 +69,8 @@ class Settings:
     """How many calls each lane runs at a time."""
     max_waiting: int = MAX_WAITING_DEFAULT
     """How many calls each lane lets wait."""
+    max_waiting_mib: int = MAX_WAITING_MIB_DEFAULT
+    """How many MiB of arguments each lane lets wait with them."""
     log_format: LogFormat = "auto"
 
     def __post_init__(self) -> None:
@@ -87,7 +92,7 @@ class Settings:
         self._check_identity()
         if self.launcher is not None and self.sockets is None:
             raise SettingsError("--launcher needs --sockets: the folder that the launcher was started with")
-        for name in ("sandboxes", "concurrency", "max_waiting"):
+        for name in ("sandboxes", "concurrency", "max_waiting", "max_waiting_mib"):
             if (getattr(self, name) or 1) < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} must be at least 1")
 
@@ -95,10 +100,11 @@ class Settings:
     def streams_max(self) -> int:
         """How many requests one connection may have open; what its client asks beyond that waits with the client.
 
-        As many as a lane has room for: whoever asks for all there is gets it without being refused. Never fewer than the 100
-        of RFC 9113, section 6.5.2, for not all that is asked are calls.
+        Few in comparison with the queue, so that many connections wait before one is refused: waiting costs nothing, refusing
+        takes processors from those who are served. Enough to keep every place taken, and never fewer than the 100 of RFC 9113,
+        section 6.5.2, for not all that is asked are calls.
         """
-        return max(_STREAMS_MIN, self.concurrency + self.max_waiting)
+        return max(_STREAMS_MIN, 2 * self.concurrency, self.max_waiting // _CONNECTIONS)
 
     def _check_identity(self) -> None:
         tls = _given(tls_cert=self.tls_cert, tls_key=self.tls_key)
