@@ -409,4 +409,42 @@ def f():
     return [list(total), f"{a - b:.1f}", a.y, abs(V(3, 4)), sorted([a, b])[0].c, list(reversed(a)), [10, 20][V(1)], int(a),
             float(b), hasattr(a, "w")]
 """,
+    "classes derived from the library's": """
+import copy, functools, json, types
+from collections.abc import Mapping
+from enum import Enum, IntEnum
+class Planet(Enum):
+    EARTH = (5.97e24, 6.37e6)
+    def __init__(self, mass, radius): self.mass = mass; self._radius = radius
+class Square:
+    __match_args__ = ("side", "_name")
+    def __init__(self, side): self.side = side; self._name = "s"
+class Base:
+    _LIMIT = 3
+    def _help(self): return 1
+    def __getattr__(self, name): return name[1:]
+class Sub(Base):
+    def _help(self): return super()._help() + 1
+    def __getattr__(self, name): return super().__getattr__(name)
+class Text(str):
+    format = lambda self, *a: "own"
+class Louder(Text):
+    def format(self, *a): return super().format(*a) + "!"
+class Row(Mapping[str, int]):
+    def __init__(self, d): self._d = d
+    __getitem__ = lambda self, k: self._d[k]
+    __iter__, __len__ = lambda self: iter(self._d), lambda self: len(self._d)
+@functools.singledispatch
+def show(x): return "?"
+@show.register
+def _(x: "list | tuple"): return "sequence"
+def kind(x):
+    match x:
+        case Square(side, name): return [side, name]
+        case Base._LIMIT: return "limit"
+def f():
+    ns = json.loads('{"a": {"b": 1}}', object_hook=lambda d: types.SimpleNamespace(**d))
+    return [Planet.EARTH._radius, kind(Square(2)), kind(3), Sub()._help(), Sub().west, Text().format(), Louder().format(1),
+            ns.a.b, copy.copy(ns) == ns, repr(ns), dict(Row({"k": 1})), show(()), IntEnum("E", {"A": 1, "B": 2}).B + 1]
+""",
 }

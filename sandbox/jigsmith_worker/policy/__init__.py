@@ -9,8 +9,9 @@ import types
 from collections.abc import Iterable
 from typing import Any, Final
 
-from jigsmith_worker.policy import imports, packages
-from jigsmith_worker.policy.guards import MODULE_NAME, globals_for
+from jigsmith_worker.policy import doors, imports, packages
+from jigsmith_worker.policy.guards import globals_for
+from jigsmith_worker.policy.own import MODULE_NAME
 from jigsmith_worker.policy.transformer import PolicyTransformer, Refusal
 
 __all__ = ["PolicyRefusedError", "Refusal", "check", "compile_restricted", "namespace", "warm"]
@@ -47,7 +48,7 @@ def compile_restricted(source: str) -> types.CodeType:
 
 def namespace() -> dict[str, Any]:
     """Return the globals of the one run of this process: guarded builtins, guards, imports by allow-list."""
-    packages.guard()
+    doors.guard(_globals)
     return _globals
 
 
@@ -64,6 +65,7 @@ def warm(profile_packages: Iterable[str]) -> None:
     """Allow what a profile's packages offer, and import now whatever may be imported later. Raises ImportError."""
     imports.allow(profile_packages)
     imports.facade_all()
+    doors.replace()
     packages.replace_doors(profile_packages)
     exec(compile_restricted(_SAMPLE), globals_for(MODULE_NAME))  # noqa: S102 - our own text
 

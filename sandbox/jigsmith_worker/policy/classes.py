@@ -1,50 +1,108 @@
-"""Making classes: what a pattern may read by position from objects that are not of the source's own.
+"""Making classes, and what a pattern may read of an object by position.
 
-`case C(x)` reads the attribute that `C.__match_args__` names from whatever `isinstance` takes for a C, and nothing can guard
+`case C(x)` reads the attributes that `C.__match_args__` names from whatever `isinstance` takes for a C, and nothing can guard
 that. With a virtual subclass (abc.ABC's `register`, a runtime-checkable Protocol) this may be any object: a frame's owner, a
-str, a module. So a class whose metaclass is not plain `type` has no names there that could not be read from any object.
+str, a module. So the classes that patterns name are looked at before the match begins, wherever they come from.
 """
 
 import builtins
 import dataclasses
 import inspect
+import keyword
 import types
+import typing
+from collections import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from jigsmith_worker.policy import names
+from jigsmith_worker.policy import names, own
+
+_STAND_FOR_BASES: Final = frozenset(
+    {
+        types.GenericAlias,
+        type(abc.Callable[[], None]),
+        *(value for value in vars(typing).values() if isinstance(value, type)),
+    }
+)
+"""Types of what may stand among the bases of a class without being one (PEP 560)."""
+_FUNCTIONS_FOR_BASES: Final = (typing.NamedTuple, typing.TypedDict)
 
 
 def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **options: Any) -> Any:
-    """Take the place of `__build_class__`. Raises TypeError if positional patterns of the class could read too much."""
-    resolved = types.resolve_bases(bases)
-    if any(_may_be_virtual(base) for base in resolved):
-        for base in resolved:
-            _check_match_args(base)
-    return builtins.__build_class__(body, name, *bases, **options)
+    """Take the place of `__build_class__`. Raises TypeError for bases that could make more than a class."""
+    for base in bases:
+        if not (
+            isinstance(base, type) or type(base) in _STAND_FOR_BASES or any(base is one for one in _FUNCTIONS_FOR_BASES)
+        ):
+            raise TypeError(f"{type(base).__name__} cannot be a base of a class here")
+    for base in types.resolve_bases(bases):
+        if not isinstance(base, type) or issubclass(base, type):
+            raise TypeError("a metaclass cannot be made here")
+    cls = builtins.__build_class__(body, name, *bases, **options)
+    if isinstance(cls, type):
+        own.note(cls)
+    return cls
 
 
 def dataclass(cls: Any = None, /, **options: Any) -> Any:
-    """Take the place of `dataclasses.dataclass`: the same, without positional patterns where these could read too much."""
+    """Take the place of `dataclasses.dataclass`: the same for own classes, and no positional pattern that could read too much.
+
+    The names of its fields become a program's text, which a TypedDict would not keep from being anything at all.
+    """
 
     def decorate(cls: Any) -> Any:
-        if _may_be_virtual(cls) and not all(map(names.is_plain, _field_names(cls))):
-            return dataclasses.dataclass(cls, **(options | {"match_args": False}))
-        return dataclasses.dataclass(cls, **options)
+        if not (isinstance(cls, type) and own.is_own_class(cls)):
+            raise TypeError("dataclass is for classes that you define here")
+        fields = _field_names(cls)
+        for field in fields:
+            if type(field) is not str or not field.isidentifier() or keyword.iskeyword(field):
+                raise TypeError(f"{field!r} cannot be a field's name")
+            if type(default := own.dictionary_of(cls).get(field)) is not dataclasses.Field:
+                _refuse_field_classes(default)
+        chosen = options if all(_may_match(cls, field) for field in fields) else options | {"match_args": False}
+        made: type = dataclasses.dataclass(cls, **chosen)
+        own.note(made)  # with slots it is a new class
+        return made
 
     return decorate if cls is None else decorate(cls)
 
 
-def _may_be_virtual(cls: Any) -> bool:
-    return type(cls) is not type
+def pattern_class(cls: Any) -> Any:
+    """Return a class that a pattern with positions names, if it reads nothing that it should not. Raises TypeError."""
+    if isinstance(cls, type) and cls not in _looked_at:  # if it is no class, the match itself refuses it
+        found = own.defining_class(cls, "__match_args__")
+        matched = () if found is None else own.dictionary_of(found)["__match_args__"]
+        if type(matched) is not tuple:
+            raise TypeError(f"{cls.__name__} has no plain tuple of names for positions")
+        for name in matched:
+            if not _may_match(cls, name):
+                raise TypeError(f"a pattern cannot read {name} by its position: name public attributes, as in C(x=x)")
+        _looked_at.add(cls)
+    return cls
 
 
-def _check_match_args(cls: Any) -> None:
-    for name in getattr(cls, "__match_args__", ()):
-        if not names.is_plain(name):
-            raise TypeError(f"a class with the field {name} cannot be a base of an abstract class or protocol here")
+_looked_at: Final[set[type]] = set()
+"""Classes whose patterns are harmless, and stay so: nothing but `dataclass` could give them names later."""
 
 
-def _field_names(cls: Any) -> list[str]:
-    """Return the names of all fields that a dataclass will have: those of its bases, too."""
-    return [*inspect.get_annotations(cls), *getattr(cls, "__dataclass_fields__", ())]
+def _may_match(cls: type, name: object) -> bool:
+    """Return whether a pattern may read an attribute of what is an instance of a class."""
+    if type(name) is not str:
+        return False
+    if names.is_plain(name):
+        return True
+    if names.why_unreadable_attribute(name) or type(cls) is not type:
+        return False  # only of a plain class is everything that is matched a real instance
+    return own.is_own_class(own.defining_class(cls, name) or cls)
+
+
+def _refuse_field_classes(default: object) -> None:
+    """Refuse an object of a class derived from Field, whose name would be the source's to change later."""
+    if isinstance(default, dataclasses.Field):
+        raise TypeError("dataclasses.Field cannot be derived from here")
+
+
+def _field_names(cls: Any) -> list[Any]:
+    """Return the names of all fields that a dataclass will have: those of all of its bases, too."""
+    inherited = [own.dictionary_of(base).get("__dataclass_fields__", {}) for base in cls.__mro__]
+    return [*inspect.get_annotations(cls), *(field.name for fields in inherited for field in fields.values())]

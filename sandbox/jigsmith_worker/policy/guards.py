@@ -1,35 +1,12 @@
 """What the woven-in guards do while a function runs, and the builtins that it gets."""
 
 import builtins
-import decimal
 import sys
 import types
 from typing import Any, Final
 
-from jigsmith_worker.policy import classes, names, packages, templates
+from jigsmith_worker.policy import classes, doors, names, own, packages, templates
 from jigsmith_worker.policy.imports import guarded_import
-
-MODULE_NAME: Final = "function"
-"""The `__name__` of a function's globals."""
-
-_own_classes: Final[set[type]] = set()
-"""The classes that the source defines."""
-
-
-_WRITABLE_TYPES: Final = frozenset({types.SimpleNamespace, decimal.Context})
-"""Types of the library whose attributes are there to be written."""
-
-
-def _own_class(cls: Any) -> Any:  # the user's decorators may have made anything of the class
-    if isinstance(cls, type):
-        _own_classes.add(cls)
-    return cls
-
-
-def _is_own(value: object) -> bool:
-    """Return whether a value is a class of the source's own, or of such a class; or of one that is just being made of one."""
-    cls = value if isinstance(value, type) else type(value)
-    return not _own_classes.isdisjoint(cls.__mro__)
 
 
 def _name_of_attribute(name: object) -> str:
@@ -42,23 +19,45 @@ def _guarded_getattr(value: Any, name: object, *default: Any) -> Any:
     text = _name_of_attribute(name)
     if wrong := names.why_unreadable_attribute(text):
         raise AttributeError(f"{text} is {wrong} and cannot be read here")
-    if text in {"__setattr__", "__delattr__"}:
-        return _checked_write(getattr(value, text))
-    if text in {"format", "format_map"} and (isinstance(value, str) or value is str or _is_str_class(value)):
-        return _formatter(value, text)
-    if text == "mro" and isinstance(value, type):
-        raise AttributeError("mro cannot be read here")
-    if text == "obj" and isinstance(value, BaseException):  # CVE-2024-47532
-        raise AttributeError("the object of an exception cannot be read here")
-    if text in packages.DOORS and packages.comes_from_a_package(value):
-        raise AttributeError(f"{text} of numpy, pandas and sympy cannot be used here")
-    if names.is_private(text) and not (_is_own(value) or _is_namedtuple(value, text)):
+    if names.is_private(text) and not (own.defines(value, text) or _is_namedtuple(value, text)):
         raise AttributeError(f"{text} is private to its class")
-    return getattr(value, text, *default)
+    if text == "obj" and isinstance(_behind(value), BaseException) and not own.defines(value, text):  # CVE-2024-47532
+        raise AttributeError("the object of an exception cannot be read here")
+    found = getattr(value, text, *default)
+    return _guarded_method(value, text, found) if text in names.SENSITIVE_ATTRIBUTES else found
 
 
-def _is_str_class(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, str)
+def _guarded_method(value: object, name: str, found: Any) -> Any:
+    """Return a method that was found under a sensitive name, or what takes its place. Raises AttributeError.
+
+    It is judged by what it is, not by what it was asked of: `super()`, aliases of typing and own classes lead to the same ones.
+    """
+    if name in {"__setattr__", "__delattr__"}:
+        return _checked_write(found)
+    if name in {"__getattr__", "__set_name__"} and not own.is_own_function(getattr(found, "__func__", found)):
+        raise AttributeError(f"{name} of the library takes any name, and cannot be called here")
+    if name in {"format", "format_map"}:
+        return _checked_format(found, name)
+    if name == "mro" and not own.is_own_function(getattr(found, "__func__", found)) and _belongs_to(found, type):
+        raise AttributeError("mro cannot be read here")
+    if name in names.DOORS and (packages.comes_from_a_package(value) or packages.is_of_a_package(found)):
+        raise AttributeError(f"{name} of numpy, pandas and sympy cannot be used here")
+    return found
+
+
+def _behind(value: object) -> object:
+    """Return what `super()` stands for, and any other value as it is."""
+    return _super_self(value) if isinstance(value, super) else value
+
+
+_super_self: Final = super.__dict__["__self__"].__get__
+
+
+def _belongs_to(method: object, cls: type) -> bool:
+    """Return whether this is a method of a builtin class, or of one derived from it: bound to an object, or not."""
+    if type(method) is types.BuiltinMethodType:
+        return isinstance(method.__self__, cls)
+    return type(method) is types.MethodDescriptorType and method.__objclass__ is cls
 
 
 def _is_namedtuple(value: object, name: str) -> bool:
@@ -66,12 +65,15 @@ def _is_namedtuple(value: object, name: str) -> bool:
     return name in names.NAMEDTUPLE_ATTRIBUTES and issubclass(cls, tuple)
 
 
-def _formatter(value: Any, name: str) -> Any:
+def _checked_format(found: Any, name: str) -> Any:
+    """Return `str.format` with its templates checked, bound or not; any other method of that name as it is."""
+    if not _belongs_to(found, str):
+        return found
     if name == "format_map":
         raise AttributeError("format_map cannot be used here: use format(**mapping)")
-    if isinstance(value, type):  # str.format as a function, often mapped over templates
+    if type(found) is types.MethodDescriptorType:  # str.format as a function, often mapped over templates
         return lambda template, /, *args, **kwargs: _format(template, args, kwargs)
-    return lambda *args, **kwargs: _format(value, args, kwargs)
+    return lambda *args, **kwargs: _format(found.__self__, args, kwargs)
 
 
 def _format(template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -83,7 +85,7 @@ def _format(template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str
 
 def _checked_write(write: Any) -> Any:
     """Return `object.__setattr__` or its like, bound or not, held to what may be written; a method of the user's as it is."""
-    if _is_own_function(getattr(write, "__func__", write)):
+    if own.is_own_function(getattr(write, "__func__", write)):
         return write
     owner = getattr(write, "__self__", None)
 
@@ -91,7 +93,7 @@ def _checked_write(write: Any) -> Any:
         target, name = arguments[:2] if owner is None else (owner, *arguments[:1])
         if wrong := names.why_unwritable_attribute(_name_of_attribute(name)):
             raise AttributeError(f"{name} is {wrong} and cannot be written here")
-        _writable(target)
+        own.writable(target)
         write(*arguments)
 
     return checked
@@ -101,14 +103,14 @@ def _guarded_setattr(value: Any, name: object, new: Any) -> None:
     text = _name_of_attribute(name)
     if wrong := names.why_unwritable_attribute(text):
         raise AttributeError(f"{text} is {wrong} and cannot be written here")
-    setattr(_writable(value), text, new)
+    setattr(own.writable(value), text, new)
 
 
 def _guarded_delattr(value: Any, name: object) -> None:
     text = _name_of_attribute(name)
     if wrong := names.why_unwritable_attribute(text):
         raise AttributeError(f"{text} is {wrong} and cannot be deleted here")
-    delattr(_writable(value), text)
+    delattr(own.writable(value), text)
 
 
 def _guarded_hasattr(value: Any, name: object) -> bool:
@@ -117,17 +119,6 @@ def _guarded_hasattr(value: Any, name: object) -> bool:
     except AttributeError:
         return False
     return True
-
-
-def _writable(value: Any) -> Any:
-    """Return the value if its attributes are the user's to write. Raises AttributeError otherwise."""
-    if _is_own(value) or type(value) in _WRITABLE_TYPES or _is_own_function(value):
-        return value
-    raise AttributeError(f"attributes of {type(value).__name__} cannot be written here: use a class of your own")
-
-
-def _is_own_function(value: object) -> bool:
-    return type(value) is types.FunctionType and names.GUARD_WRITE in value.__globals__
 
 
 class _TypeOfTypes(type):
@@ -143,7 +134,7 @@ class _TypeOfTypes(type):
         return isinstance(instance, type)
 
     def __getitem__(cls, item: object) -> object:
-        return type[item]  # an annotation such as type[int]
+        return doors.TYPE[item]  # an annotation such as type[int]
 
 
 class _Type(metaclass=_TypeOfTypes):
@@ -177,6 +168,15 @@ _BUILTINS: Final[dict[str, Any]] = {name: getattr(builtins, name) for name in (*
 }
 
 
+class _Held:
+    """Has a value as its attribute: patterns may name attributes only."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
 def globals_for(module_name: str) -> dict[str, Any]:
     """Return fresh globals. `dataclasses` looks the module of a class up by name, so it exists, and is empty."""
     sys.modules.setdefault(module_name, types.ModuleType(module_name))
@@ -184,9 +184,10 @@ def globals_for(module_name: str) -> dict[str, Any]:
         "__name__": module_name,
         "__builtins__": dict(_BUILTINS),
         names.GUARD_ATTRIBUTE: _guarded_getattr,
-        names.GUARD_WRITE: _writable,
-        names.GUARD_CLASS: _own_class,
+        names.GUARD_WRITE: own.writable,
         names.TYPE: type,
         names.CLASS_OF: _Type,
-        names.OWN_CLASSES: _own_classes,
+        names.PLAIN_CLASSES: own.plain_classes,
+        names.PATTERN_CLASS: classes.pattern_class,
+        names.HELD: _Held,
     }

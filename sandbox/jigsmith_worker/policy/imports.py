@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
-from jigsmith_worker.policy import classes, packages
+from jigsmith_worker.policy import classes, doors, own, packages
 
 STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     # `*`: everything in __all__; `*-x`: without x; `.`: all public names (C modules, which carry nothing along);
@@ -24,7 +24,7 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "bisect": "bisect bisect_left bisect_right insort insort_left insort_right",
     "calendar": "*",
     "cmath": ".",
-    "collections": "*",
+    "collections": "* -UserString",  # its format() is not str's own
     "collections.abc": "*",
     "contextlib": "closing contextmanager nullcontext suppress",
     "copy": "copy deepcopy Error",
@@ -73,8 +73,11 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
         struct_time asctime ctime
     """,
     "types": "SimpleNamespace MappingProxyType",
-    # get_type_hints and ForwardRef evaluate strings
-    "typing": "* -get_type_hints -ForwardRef -evaluate_forward_ref",
+    # get_type_hints and ForwardRef evaluate strings; the others look at or mark what they are given
+    "typing": """*
+        -get_type_hints -ForwardRef -evaluate_forward_ref -get_overloads -clear_overloads -no_type_check
+        -no_type_check_decorator -reveal_type
+    """,
     "unicodedata": ".",
     "urllib.parse": """
         quote quote_plus unquote unquote_plus urlencode urlparse urlsplit urlunparse urlunsplit urljoin
@@ -108,9 +111,6 @@ def facade_all() -> None:
 class Facade:
     """Stands for a module: attributes of its own, so that reading one costs what it costs with a module."""
 
-    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
-        self.__dict__.update(values, __name__=name)
-
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"{self.__name__}.{name} is not available here")
 
@@ -122,6 +122,13 @@ class Facade:
 
     def __repr__(self) -> str:
         return f"<module {self.__name__}>"
+
+
+def _facade(name: str, values: Mapping[str, Any]) -> Facade:
+    """Return a facade. Not its class's own doing: an `__init__` could be called again, with other values."""
+    made = Facade()
+    vars(made).update(values, __name__=name)
+    return made
 
 
 @functools.cache
@@ -140,7 +147,7 @@ def facade(name: str) -> Facade:
         parent, _, child = listed.rpartition(".")
         if parent == name:
             values[child] = facade(listed)
-    return Facade(name, values)
+    return _facade(name, values)
 
 
 def _public(name: str, module: types.ModuleType) -> list[str]:
@@ -153,10 +160,17 @@ def _public(name: str, module: types.ModuleType) -> list[str]:
 
 def _wraps(wrapped: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return functools.wraps(wrapped), without its choice of attributes to copy and to update."""
-    return functools.wraps(wrapped)
+    copy_onto = functools.wraps(wrapped)
+    return lambda wrapper: copy_onto(own.writable(wrapper))
 
 
-_REPLACED: Final[Mapping[str, Any]] = {"functools.wraps": _wraps, "dataclasses.dataclass": classes.dataclass}
+_REPLACED: Final[Mapping[str, Any]] = {
+    "types.SimpleNamespace": own.SimpleNamespace,
+    "dataclasses.dataclass": classes.dataclass,
+    "functools.wraps": _wraps,
+    "typing.get_args": doors.get_args,
+    "typing.get_origin": doors.get_origin,
+}
 
 _ADVICE: Final[Mapping[str, str]] = {
     **dict.fromkeys(
@@ -203,7 +217,7 @@ def guarded_import(
     if name == "_strptime":  # datetime's C code imports its parser through its caller's __import__
         return _strptime_facade()
     if name == "__future__":
-        return Facade(name, {"annotations": None})
+        return _facade(name, {"annotations": None})
     if fromlist:
         return facade(name)
     facade(name)
@@ -214,4 +228,4 @@ def guarded_import(
 def _strptime_facade() -> Facade:
     parser = importlib.import_module("_strptime")
     names = [name for name in dir(parser) if name.startswith("_strptime_")]
-    return Facade("_strptime", {name: getattr(parser, name) for name in names})
+    return _facade("_strptime", {name: getattr(parser, name) for name in names})

@@ -4,14 +4,13 @@ from typing import Final
 
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
-from jigsmith_worker.policy import packages
-
 GUARD_ATTRIBUTE: Final = "_getattr_"
 GUARD_WRITE: Final = "_write_"
-GUARD_CLASS: Final = "_own_class_"
 TYPE: Final = "_type_"
 CLASS_OF: Final = "_class_of_"
-OWN_CLASSES: Final = "_own_classes_"
+PLAIN_CLASSES: Final = "_plain_classes_"
+PATTERN_CLASS: Final = "_pattern_class_"
+HELD: Final = "_held_"
 
 DEFINABLE_DUNDERS: Final = frozenset(
     f"__{name}__"
@@ -31,12 +30,17 @@ ONLY_DEFINABLE_DUNDERS: Final = frozenset({"__get__", "__set__", "__delete__", "
 
 READABLE_DUNDERS: Final = DEFINABLE_DUNDERS | {"__name__", "__qualname__", "__doc__"}
 WRITABLE_DUNDERS: Final = frozenset({"__name__", "__qualname__", "__doc__"})
-BINDABLE_DUNDERS: Final = frozenset({"__slots__", "__all__", "__doc__", "__version__", "__author__"})
+BINDABLE_DUNDERS: Final = frozenset({"__slots__", "__match_args__", "__all__", "__doc__", "__version__", "__author__"})
 NAMEDTUPLE_ATTRIBUTES: Final = frozenset({"_asdict", "_fields", "_field_defaults", "_make", "_replace"})
 
-SENSITIVE_ATTRIBUTES: Final = (
-    frozenset({"format", "format_map", "mro", "obj", "__setattr__", "__delattr__"}) | packages.DOORS
+DOORS: Final = frozenset(
+    {"ctypes", "tofile", "dump", "dumps", "to_pickle", "to_sql", "to_hdf", "to_clipboard", "eval", "query"}
 )
+"""Public attributes that are refused on what comes from numpy, pandas and sympy."""
+
+SENSITIVE_ATTRIBUTES: Final = DOORS | {
+    "format", "format_map", "mro", "obj", "__setattr__", "__delattr__", "__getattr__", "__set_name__"
+}  # fmt: skip
 """Names that are checked when they are read, because what they give depends on the object."""
 
 

@@ -10,8 +10,11 @@ import builtins
 import importlib
 import io
 import sys
+import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
+
+from jigsmith_worker.policy import doors
 
 MODULES: Final[Mapping[str, Mapping[str, str]]] = {
     "numpy": {
@@ -50,11 +53,6 @@ MODULES: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
-DOORS: Final = frozenset(
-    {"ctypes", "tofile", "dump", "dumps", "to_pickle", "to_sql", "to_hdf", "to_clipboard", "eval", "query"}
-)
-"""Public attributes that are refused on what comes from these packages."""
-
 _SIMPLE: Final = (
     ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.BinOp,
     ast.UnaryOp, ast.Compare, ast.BoolOp, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.IfExp,
@@ -62,17 +60,9 @@ _SIMPLE: Final = (
 """What a mathematical expression is made of, once sympy has rewritten it. No attribute, no item, no lambda."""
 _FUNCTIONS: Final = frozenset({"abs", "divmod", "len", "max", "min", "pow", "round", "sorted", "sum"})
 
-_guarding = False
-
-
-def guard() -> None:
-    """Close the doors for the rest of this process, which is a child with a call under the policy."""
-    global _guarding  # noqa: PLW0603 - a process has one call
-    _guarding = True
-
 
 def replace_doors(packages: Iterable[str]) -> None:
-    """Put the guarded functions in place. They do what they did until `guard` is called. Raises ImportError."""
+    """Put the guarded functions in place. They do what they did until `doors.guard` is called. Raises ImportError."""
     if "pandas" in packages:
         common = importlib.import_module("pandas.io.common")
         _replace("pandas", common.get_handle, _without_files(common.get_handle))
@@ -81,6 +71,8 @@ def replace_doors(packages: Iterable[str]) -> None:
     if "sympy" in packages:
         parser = importlib.import_module("sympy.parsing.sympy_parser")
         _replace("sympy", parser.eval_expr, _of_simple_text(parser.eval_expr))
+        function = importlib.import_module("sympy.core.function").UndefinedFunction
+        function.__new__ = _of_plain_assumptions(function.__new__)
         lambdify = importlib.import_module("sympy.utilities.lambdify").lambdify
         _replace("sympy", lambdify, _refusing(lambdify, "sympy's lambdify"))
 
@@ -96,7 +88,7 @@ def _replace(package: str, original: Any, replacement: Any) -> None:
 
 def _refusing(original: Callable[..., Any], what: str) -> Callable[..., Any]:
     def refusing(*args: Any, **kwargs: Any) -> Any:
-        if _guarding:
+        if doors.guarding():
             raise ValueError(f"{what} cannot be used here: write the expression as Python")
         return original(*args, **kwargs)
 
@@ -105,18 +97,31 @@ def _refusing(original: Callable[..., Any], what: str) -> Callable[..., Any]:
 
 def _without_files(original: Callable[..., Any]) -> Callable[..., Any]:
     def get_handle(path_or_buf: Any, *args: Any, **kwargs: Any) -> Any:
-        if _guarding and not isinstance(path_or_buf, io.StringIO | io.BytesIO):
+        if doors.guarding() and not isinstance(path_or_buf, io.StringIO | io.BytesIO):
             raise ValueError("files cannot be opened here: pass io.StringIO(text), or leave the name out to get text")
         return original(path_or_buf, *args, **kwargs)
 
     return get_handle
 
 
+def _of_plain_assumptions(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what makes the class of `sympy.Function("f", real=True)`: anything in place of `real` would be its attribute."""
+
+    def new(metaclass: Any, name: Any, *bases: Any, **attributes: Any) -> Any:
+        if doors.guarding():
+            doors.check_names(attributes)
+            if bases or "bases" in attributes:
+                raise ValueError("an undefined function of sympy has no bases here: write a class statement")
+        return original(metaclass, name, *bases, **attributes)
+
+    return new
+
+
 def _of_simple_text(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap sympy_parser.eval_expr, which every text that is given to sympy passes."""
 
     def eval_expr(code: Any, local_dict: Any, global_dict: Any) -> Any:
-        if _guarding:
+        if doors.guarding():
             _check_expression(str.__str__(code), local_dict, global_dict)
         return original(code, local_dict, global_dict)
 
@@ -148,6 +153,14 @@ def comes_from_a_package(value: object) -> bool:
     return any(_package(cls) in MODULES for cls in classes)
 
 
-def _package(cls: type) -> str:
-    module = getattr(cls, "__module__", "")
+def is_of_a_package(method: object) -> bool:
+    """Return whether this is a function or method of one of these packages, whatever it was asked of."""
+    if isinstance(method, types.MethodDescriptorType):
+        return comes_from_a_package(method.__objclass__)
+    function = method.__func__ if isinstance(method, types.MethodType) else method
+    return isinstance(function, types.FunctionType | types.BuiltinFunctionType) and _package(function) in MODULES
+
+
+def _package(definition: object) -> str:
+    module = getattr(definition, "__module__", "")
     return module.partition(".")[0] if isinstance(module, str) else ""

@@ -46,6 +46,8 @@ class PolicyTransformer(RestrictingNodeTransformer):
         self._classes: list[str] = []
         self._bound: set[str] = set()
         self._missing_builtins: list[ast.Name] = []
+        self._pattern_classes: dict[str, tuple[str, ast.stmt]] = {}
+        self._pattern_classes_made = 0
 
     # --- refusing
 
@@ -150,7 +152,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
         if not isinstance(value, ast.Name):
             return guarded
         kind = PolicyTransformer._guarded(names.TYPE, ast.Name(value.id, ast.Load()))
-        own = ast.Compare(kind, [ast.In()], [ast.Name(names.OWN_CLASSES, ast.Load())])
+        own = ast.Compare(kind, [ast.In()], [ast.Name(names.PLAIN_CLASSES, ast.Load())])
         return ast.IfExp(own, plain, guarded)
 
     @staticmethod
@@ -186,9 +188,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
     visit_GeneratorExp = _plain
     visit_Lambda = _plain
     visit_NamedExpr = _plain
-    visit_Match = _plain
     visit_match_case = _plain
-    visit_MatchValue = _plain
     visit_MatchSingleton = _plain
     visit_MatchSequence = _plain
     visit_MatchOr = _plain
@@ -203,6 +203,13 @@ class PolicyTransformer(RestrictingNodeTransformer):
 
     # --- patterns
 
+    def visit_Match(self, node: ast.Match) -> list[ast.stmt]:
+        """Have the classes that patterns with positions name looked at before the match begins: see `classes`."""
+        outer, self._pattern_classes = self._pattern_classes, {}
+        node = self.node_contents_visit(node)
+        looked_at, self._pattern_classes = self._pattern_classes, outer
+        return [*(statement for _, statement in looked_at.values()), node]
+
     def visit_MatchAs(self, node: ast.MatchAs) -> ast.AST:
         """Check a captured name."""
         self._bind(node, node.name)
@@ -216,17 +223,44 @@ class PolicyTransformer(RestrictingNodeTransformer):
     def visit_MatchMapping(self, node: ast.MatchMapping) -> ast.AST:
         """Check a captured name."""
         self._bind(node, node.rest)
-        return self.node_contents_visit(node)
+        node = self.node_contents_visit(node)
+        node.keys = [self._held(key) for key in node.keys]
+        return node
+
+    def visit_MatchValue(self, node: ast.MatchValue) -> ast.AST:
+        """Check the attributes of a value that is matched."""
+        node = self.node_contents_visit(node)
+        node.value = self._held(node.value)
+        return node
+
+    def _held(self, value: ast.expr) -> ast.expr:
+        """Return an expression for a pattern, which takes attributes but none of the calls that guards are."""
+        if isinstance(value, ast.Call | ast.IfExp):
+            return ast.Attribute(self._guarded(names.HELD, value), "value", ast.Load())
+        return value
 
     def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
         """Check the attributes that a class pattern names; it cannot be guarded, so only plain public ones pass.
 
-        What a pattern reads by position is the class's affair: see `classes`.
+        What it reads by position depends on its class, which gets a name that no source can bind to another one meanwhile.
         """
         for name in node.kwd_attrs:
             if not names.is_plain(name):
                 self.refuse(node, f"a pattern that reads the attribute {name}", "match on public attributes")
-        return self.node_contents_visit(node)
+        node = self.node_contents_visit(node)
+        if node.patterns:
+            node.cls = self._looked_at(node.cls)
+        return node
+
+    def _looked_at(self, cls: ast.expr) -> ast.Name:
+        """Return a name for a class of a pattern, to which it is bound before the match, once for all of its patterns."""
+        text = ast.dump(cls)
+        if text not in self._pattern_classes:
+            self._pattern_classes_made += 1
+            name = f"_pattern_class_{self._pattern_classes_made}_"
+            looked_at = ast.Assign([ast.Name(name, ast.Store())], self._guarded(names.PATTERN_CLASS, cls))
+            self._pattern_classes[text] = (name, ast.copy_location(looked_at, cls))
+        return ast.Name(self._pattern_classes[text][0], ast.Load())
 
     # --- definitions
 
@@ -239,7 +273,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
         return self.node_contents_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Allow classes without metaclasses, and mark them as the user's own."""
+        """Allow classes without metaclasses."""
         self._bind(node, node.name)
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg == "metaclass":
@@ -247,8 +281,6 @@ class PolicyTransformer(RestrictingNodeTransformer):
         self._classes.append(node.name)
         node = self.node_contents_visit(node)
         self._classes.pop()
-        # The outermost decorator is applied last, to the class that the others made.
-        node.decorator_list.insert(0, ast.Name(names.GUARD_CLASS, ast.Load()))
         return node
 
     # --- imports

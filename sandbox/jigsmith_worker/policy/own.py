@@ -1,0 +1,129 @@
+"""What is the source's own: the classes and functions that it defines, and which attributes of an object are theirs.
+
+Own objects may be written to, and their private attributes may be read, as in plain Python. What they inherit from a class of
+the library is the library's all the same: `class R(ForwardRef)` must not open `ForwardRef._evaluate`.
+"""
+
+import abc
+import builtins
+import decimal
+import enum
+import functools
+import types
+import typing
+from typing import Any, Final
+
+from jigsmith_worker.policy import names
+
+MODULE_NAME: Final = "function"
+"""The `__name__` of a function's globals, and so the `__module__` of its classes. No source can give it to another class."""
+
+plain_classes: Final[set[type]] = set()
+"""Own classes all of whose bases are own, too, or have nothing private: the woven-in code skips the guards for these."""
+
+_WITHOUT_PRIVATES: Final = frozenset(
+    [value for value in vars(builtins).values() if isinstance(value, type)]
+    + [abc.ABC, typing.Generic, typing.Protocol]
+    + [enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag, enum.ReprEnum]
+)
+
+
+class SimpleNamespace:
+    """Stands for `types.SimpleNamespace`, which takes attributes of any name: numpy, for one, believes special ones."""
+
+    def __init__(self, /, **attributes: object) -> None:
+        for name in attributes:
+            if wrong := names.why_unwritable_attribute(name):
+                raise AttributeError(f"{name} is {wrong} and cannot be written here")
+        vars(self).update(attributes)
+
+    def __repr__(self) -> str:
+        return f"namespace({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if isinstance(other, SimpleNamespace) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as the original
+
+
+_WRITABLE_TYPES: Final = frozenset({SimpleNamespace, decimal.Context, functools.partial})
+"""Types of the library whose attributes are there to be written."""
+
+dictionary_of: Final = type.__dict__["__dict__"].__get__
+"""The attributes of a class, whatever its metaclass or itself would say."""
+_super_this = super.__dict__["__thisclass__"].__get__
+_super_self_class = super.__dict__["__self_class__"].__get__
+
+
+def note(cls: type) -> None:
+    """Take note of a class that the source has made, and see to it that its `__getattr__` is asked for ordinary names only."""
+    found = dictionary_of(cls).get("__getattr__")
+    if found is not None and not _is_checked(found):
+        setattr(cls, "__getattr__", _checked(found))  # noqa: B010 - mypy
+    if all(base in _WITHOUT_PRIVATES or is_own_class(base) for base in cls.__mro__):
+        plain_classes.add(cls)
+
+
+def _checked(find: Any) -> Any:
+    """Return a `__getattr__` that has no special attributes: numpy would read any address that `__array_interface__` names."""
+
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
+        if wrong := names.why_unreadable_attribute(name):
+            raise AttributeError(f"{name} is {wrong} and cannot be read here")
+        return find(self, name) if type(find) is types.FunctionType else find.__get__(self, type(self))(name)
+
+    return __getattr__
+
+
+_CHECKED_CODE: Final = _checked(None).__code__
+
+
+def _is_checked(function: object) -> bool:
+    return type(function) is types.FunctionType and function.__code__ is _CHECKED_CODE
+
+
+def is_own_class(cls: type) -> bool:
+    """Return whether the source defines a class, or is defining it just now."""
+    module = dictionary_of(cls).get("__module__")
+    return type(module) is str and module == MODULE_NAME
+
+
+def is_own(value: object) -> bool:
+    """Return whether a value is a class that the source defines or one derived from it, or an object of such a class."""
+    cls = value if isinstance(value, type) else type(value)
+    return cls in plain_classes or any(map(is_own_class, cls.__mro__))
+
+
+def is_own_function(value: object) -> bool:
+    """Return whether a value is a function that the source defines."""
+    return type(value) is types.FunctionType and (names.GUARD_WRITE in value.__globals__ or _is_checked(value))
+
+
+def defines(value: object, name: str) -> bool:
+    """Return whether an attribute of a value is the source's own, and not inherited from a class that is not.
+
+    What no class defines is in the object itself: own objects hold what was put into them.
+    """
+    found = defining_class(value, name)
+    if found is not None:
+        return is_own_class(found)
+    return not isinstance(value, type | super) and is_own(value)
+
+
+def defining_class(value: object, name: str) -> type | None:
+    """Return the class in which a value, a class or what `super()` gives finds an attribute; None if in no class."""
+    return next((cls for cls in _looked_through(value) if name in dictionary_of(cls)), None)
+
+
+def _looked_through(value: object) -> tuple[type, ...]:
+    if isinstance(value, super):
+        mro = (_super_self_class(value) or object).__mro__
+        return mro[mro.index(_super_this(value)) + 1 :] if _super_this(value) in mro else mro
+    return (value if isinstance(value, type) else type(value)).__mro__
+
+
+def writable(value: Any) -> Any:
+    """Return the value if its attributes are the user's to write. Raises AttributeError otherwise."""
+    if is_own(value) or type(value) in _WRITABLE_TYPES or is_own_function(value):
+        return value
+    raise AttributeError(f"attributes of {type(value).__name__} cannot be written here: use a class of your own")
