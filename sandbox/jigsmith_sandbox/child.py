@@ -114,6 +114,11 @@ class Child:
         self._truncated = False
         self._exchange: _Exchange | None = None
         self._sent_ahead = 0
+        self._cpu_us_before = 0
+        """What the process had used when its work was handed over, to become ready for it."""
+        self._cpu_us_measured = 0
+        """What all its processes had used when the zygote looked last, which is before it kills: no other figure has those that
+        the end of the first one takes along."""
         self._closed = False
         self._sending: asyncio.Task[None] | None = None
 
@@ -142,7 +147,7 @@ class Child:
         except OSError:
             hello = b""
         if len(hello) == wire.HELLO.size:
-            self._peer = Peer.of(speaker(said))
+            self._peer = Peer.of(speaker(said), with_family=not self._group_tells_all)
             self._answers.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
             self._be_ready()
         else:  # it has ended, which its zygote will report
@@ -210,6 +215,8 @@ class Child:
     def _limit(self, bounds: Bounds) -> None:
         if self.group is not None:
             self.group.begin(bounds.memory_bytes, bounds.temp_bytes, bounds.processes)
+        if self._peer is not None:
+            self._cpu_us_before = self._peer.cpu_us()
 
     def _send(self, connection: Connection, message: memoryview) -> None:
         try:
@@ -230,10 +237,20 @@ class Child:
         """Ask for the CPU time when it could be used up at the earliest: on all processors at once."""
         assert self._exchange is not None
         wait_s = max(left_us / 1e6 / min(_PROCESSORS, self._exchange.bounds.processes), _MEASURE_AGAIN_S)
-        self._exchange.timers.append(self._loop.call_later(wait_s, self._zygote.order, wire.MEASURE, self.token))
+        self._exchange.timers.append(self._loop.call_later(wait_s, self._measure))
+
+    def _measure(self) -> None:
+        if self.group is not None:
+            self._judge(self.group.cpu_us())
+        else:
+            self._zygote.order(wire.MEASURE, self.token)
 
     def measured(self, cpu_us: int) -> None:
-        """Take note of the CPU time that it and its descendants used so far."""
+        """Take note of the CPU time that the call used so far."""
+        self._cpu_us_measured = cpu_us
+        self._judge(cpu_us - self._cpu_us_before)
+
+    def _judge(self, cpu_us: int) -> None:
         if self._exchange is not None and self._exchange.end is None:
             left_us = self._exchange.bounds.cpu_ms * 1_000 - cpu_us
             if left_us > 0:
@@ -250,15 +267,32 @@ class Child:
         for timer in exchange.timers:
             timer.cancel()
         exchange.timers.clear()
-        used = self._peer.usage_alone() if self._peer is not None and end is End.ANSWERED else None
-        killed = self._peer is not None and self._peer.kill()
+        alone = end is End.ANSWERED and self._is_alone()
+        used = self._peer.usage() if self._peer is not None and alone else None
+        killed = self._peer is not None and (alone or self.group is not None) and self._peer.kill()
         if not killed:
             self._zygote.order(wire.KILL, self.token)
         exchange.timers.append(self._loop.call_later(_LOST_GRACE_S, self._zygote.lose, "a killed child did not end"))
-        if killed and used is not None:
+        if killed and used is not None and self._is_alone():  # still: the kill has ended a fork that was under way
             self._drain(self._output, self._read_output)
             self._settle(exchange, 0, used)
             exchange.gone.set_result(None)
+
+    @property
+    def _group_tells_all(self) -> bool:
+        """Whether its group measures the whole call; else something is known only of processes that were waited for."""
+        return self.group is not None and self.group.measures_memory
+
+    def _is_alone(self) -> bool:
+        """Return whether nothing of the call is left beside its first process, nor anything that only its end will measure.
+
+        One thread in the group is the process itself, as long as nobody has waited for that.
+        """
+        if self._peer is None:
+            return False
+        if self.group is not None and self._group_tells_all:
+            return self.group.has_one_thread() and self._peer.is_there()
+        return self._peer.is_alone()
 
     def _read_answer(self) -> None:
         assert self._answers is not None
@@ -334,8 +368,6 @@ class Child:
         if exchange.done.done():
             return
         end = exchange.end or End.EXITED
-        if self.group is not None:
-            used = Usage(used.cpu_us, max(used.memory_peak_bytes, self.group.peak_bytes()))
         answered = end is End.ANSWERED and self._answer_whole is not None
         exchange.done.set_result(
             Finished(
@@ -345,10 +377,21 @@ class Child:
                 output_truncated=self._truncated,
                 exit_code=0 if answered else exit_code,
                 wall_us=((exchange.ended_ns or time.monotonic_ns()) - exchange.began_ns) // 1_000,
-                usage=used,
+                usage=self._of_call(used),
                 gone=exchange.gone,
             )
         )
+
+    def _of_call(self, used: Usage) -> Usage:
+        """Return what the call used, given what is known of its first process and of those that were waited for.
+
+        That is exact for a process that runs at this moment, whose group hears of it a little later.
+        """
+        cpu_us = max(used.cpu_us, self._cpu_us_measured) - self._cpu_us_before
+        cpu_us, peak_bytes = max(cpu_us, 0), used.memory_peak_bytes
+        if self.group is None:
+            return Usage(cpu_us, peak_bytes)
+        return Usage(max(cpu_us, self.group.cpu_us()), max(peak_bytes, self.group.peak_bytes()))
 
     def _drain(self, connection: Connection | None, read: Callable[[], None]) -> None:
         if connection is None:

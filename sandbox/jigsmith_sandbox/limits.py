@@ -40,8 +40,7 @@ class Limits:
     def __post_init__(self) -> None:
         """Refuse what is not a positive integer. Raises LimitError."""
         for name, value in self.as_dict().items():
-            if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-                raise LimitError(f"limit {name} must be a positive integer, not {value!r}")
+            _demand_positive(name, value)
 
     def as_dict(self) -> dict[str, int]:
         """Return the limits by name."""
@@ -57,16 +56,28 @@ class Limits:
         return [name for name, value in self.as_dict().items() if value > most[name]]
 
 
+def _demand_positive(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise LimitError(f"limit {name} must be a positive integer, not {value!r}")
+
+
 _NAMES = tuple(field.name for field in dataclasses.fields(Limits))
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """What one sandbox with all its runs may use; kept by the container engine where there is one."""
+    """What one sandbox with all its runs may use: positive integers. Kept by the container engine and by control groups."""
 
     memory_bytes: int
     processes: int
-    tmp_bytes: int
+    """Processes and threads."""
+    processors: int
+    """How many processors' time they may use together."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a positive integer. Raises LimitError."""
+        for field in dataclasses.fields(self):
+            _demand_positive(f"sandbox.{field.name}", getattr(self, field.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,15 +93,18 @@ class Sandbox:
             raise await self._failed_start("it did not introduce itself")
         if self._backend.shares_kernel:
             await asyncio.to_thread(self._make_groups, zygote)
+        handed_over = self._descriptors_of_a_child()
+        with_files, without_files = seccomp.call_filters(seccomp.load())
         configuration = {
             "uid": SANDBOX_UID,
             "gid": SANDBOX_UID,
-            "secret": self._secret.hex(),
-            "handed_over": self._descriptors_of_a_child(),
+            "secret": "" if handed_over else self._secret.hex(),  # who makes no connection need not know it
+            "handed_over": handed_over,
+            "filter_with_files_bytes": len(with_files),
             "packages": list(self.spec.profile.packages),
             "warm_up": self.spec.profile.warm_up,
         }
-        await self._loop.sock_sendall(zygote, frames.encode(configuration, seccomp.call_filter(seccomp.load())))
+        await self._loop.sock_sendall(zygote, frames.encode(configuration, with_files + without_files))
         buffer = frames.FrameBuffer(0)
         while (frame := buffer.next()) is None:
             data = await self._loop.sock_recv(zygote, frames.HEADER_BYTES_MAX)

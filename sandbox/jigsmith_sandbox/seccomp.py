@@ -7,7 +7,8 @@ architecture lacks is left out there. Format of a program: include/uapi/linux/fi
 import platform
 import struct
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,16 @@ _ENOSYS: Final = 38
 _X32_BIT: Final = 0x40000000
 
 _NUMBER_OFFSET, _ARCH_OFFSET, _FIRST_ARGUMENT_OFFSET = 0, 4, 16  # struct seccomp_data; the low word on little endian
+_ARGUMENT_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Which values of an argument let a system call through. It is a number of 32 bits for the kernel, too."""
+
+    argument: int
+    """Counted from 0."""
+    values: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,10 @@ class SeccompRules:
     """The lists of seccomp.toml."""
 
     call_allow: tuple[str, ...]
+    call_needs_files: tuple[str, ...]
+    """Of those, what only a call with files of its own may do."""
+    call_only: Mapping[str, Only]
+    """Of those, what is allowed for some values of an argument alone."""
     call_absent: tuple[str, ...]
     call_kill: tuple[str, ...]
     clone_forbidden_flags: int
@@ -53,6 +68,8 @@ def load(path: Path | None = None) -> SeccompRules:
     call = data["call"]
     return SeccompRules(
         call_allow=tuple(call["allow"]),
+        call_needs_files=tuple(call["needs_files"]),
+        call_only={name: Only(only["argument"], tuple(only["values"])) for name, only in call["only"].items()},
         call_absent=tuple(call["absent"]),
         call_kill=tuple(call["kill"]),
         clone_forbidden_flags=call["clone_forbidden_flags"],
@@ -60,17 +77,39 @@ def load(path: Path | None = None) -> SeccompRules:
     )
 
 
+def call_filters(rules: SeccompRules) -> tuple[bytes, bytes]:
+    """Return the program of a call that has files of its own, and that of one that has none."""
+    allow = tuple(name for name in rules.call_allow if name not in rules.call_needs_files)
+    return call_filter(rules), call_filter(replace(rules, call_allow=allow))
+
+
 def call_filter(rules: SeccompRules) -> bytes:
     """Return the program that a child loads before user code can run."""
     lists = ((rules.call_allow, _ALLOW), (rules.call_absent, _ERRNO | _ENOSYS), (rules.call_kill, _KILL))
-    return _program(lists, rules.clone_forbidden_flags)
+    no_namespaces: _Case = (
+        (_LOAD, 0, 0, _FIRST_ARGUMENT_OFFSET),
+        (_ANY_BIT, 0, 1, rules.clone_forbidden_flags),
+        (_RETURN, 0, 0, _KILL),
+        (_RETURN, 0, 0, _ALLOW),
+    )
+    return _program(lists, {"clone": no_namespaces} | {name: _only(only) for name, only in rules.call_only.items()})
+
+
+def _only(only: Only) -> _Case:
+    to_allow = range(len(only.values), 0, -1)  # over what is left of the comparisons, and the refusal
+    return (
+        (_LOAD, 0, 0, _FIRST_ARGUMENT_OFFSET + _ARGUMENT_BYTES * only.argument),
+        *((_EQUAL, skip, 0, value) for skip, value in zip(to_allow, only.values, strict=True)),
+        (_RETURN, 0, 0, _ERRNO | _EPERM),
+        (_RETURN, 0, 0, _ALLOW),
+    )
 
 
 def sandbox_filter(rules: SeccompRules) -> bytes:
     """Return the program around a whole sandbox: the call's rules, less strict by what the zygote needs."""
     allow = tuple(dict.fromkeys((*rules.call_allow, *rules.sandbox_allow)))
     kill = tuple(name for name in rules.call_kill if name not in rules.sandbox_allow)
-    return _program(((allow, _ALLOW), (rules.call_absent, _ERRNO | _ENOSYS), (kill, _KILL)), None)
+    return _program(((allow, _ALLOW), (rules.call_absent, _ERRNO | _ENOSYS), (kill, _KILL)), {})
 
 
 def docker_profile(rules: SeccompRules) -> dict[str, object]:
@@ -89,23 +128,18 @@ def docker_profile(rules: SeccompRules) -> dict[str, object]:
     }
 
 
-def _program(rules: tuple[tuple[tuple[str, ...], int], ...], clone_forbidden: int | None) -> bytes:
+def _program(rules: tuple[tuple[tuple[str, ...], int], ...], by_arguments: Mapping[str, _Case]) -> bytes:
+    """Return the program of lists of names and their verdicts, and of what is decided by its arguments."""
     machine = platform.machine()
     if machine not in NUMBERS:
         raise BackendMissingError(f"no system-call table for {machine}: sandboxes run on {', '.join(NUMBERS)}")
     numbers = NUMBERS[machine]
     verdicts = {numbers[name]: verdict for names, verdict in rules for name in names if name in numbers}
+    special = {numbers[name]: case for name, case in by_arguments.items()}
     cases: list[_Case] = []
     borders: list[int] = []
     for number in range(max(verdicts) + 2):
-        case: _Case = ((_RETURN, 0, 0, verdicts.get(number, _ERRNO | _EPERM)),)
-        if clone_forbidden is not None and number == numbers["clone"]:
-            case = (
-                (_LOAD, 0, 0, _FIRST_ARGUMENT_OFFSET),
-                (_ANY_BIT, 0, 1, clone_forbidden),
-                (_RETURN, 0, 0, _KILL),
-                (_RETURN, 0, 0, _ALLOW),
-            )
+        case = special.get(number) or ((_RETURN, 0, 0, verdicts.get(number, _ERRNO | _EPERM)),)
         if not cases or case != cases[-1]:
             cases.append(case)
             borders.append(number)

@@ -24,21 +24,22 @@ def main(socket_path: str) -> None:
     host = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     host.connect(socket_path)
     host.sendall(wire.HELLO.pack(wire.ZYGOTE, b"", 0))
-    configuration, filter_program = _configuration(host)
+    configuration, filters = _configuration(host)
     confine.become(configuration["uid"], configuration["gid"])
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a real text file; for the children
-    _read_nothing()
     os.environ.pop("LD_BIND_NOW", None)  # the linker has read it; calls need not know
     deaths = Deaths()  # before a package starts threads, which would let the signal through
     profile.prepare(configuration["packages"], configuration["warm_up"])
     child.prepare()
     confine.remember_address_space()
+    apart = isolation.find_out()
+    with_files = configuration["filter_with_files_bytes"]
     home = child.Home(
         socket_path=socket_path,
         handed_over=configuration["handed_over"],
         secret=bytes.fromhex(configuration["secret"]),
-        filter_program=filter_program,
-        isolation=isolation.find_out(),
+        filter_program=filters[:with_files] if apart is isolation.Isolation.NAMESPACES else filters[with_files:],
+        isolation=apart,
         seeds=randomness.seeds(),
     )
     ready = {
@@ -49,13 +50,6 @@ def main(socket_path: str) -> None:
     }
     host.sendall(frames.encode(ready))
     Zygote(host, home, deaths).serve()
-
-
-def _read_nothing() -> None:
-    """Make stdin, which children inherit, a file without contents."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
 
 
 def _configuration(host: socket.socket) -> tuple[frames.Header, bytes]:
@@ -69,4 +63,6 @@ def _configuration(host: socket.socket) -> tuple[frames.Header, bytes]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    path = sys.argv[1]
+    sys.argv[:] = sys.orig_argv[:] = [""]  # calls need not know whose they are
+    main(path)

@@ -69,6 +69,7 @@ class Home:
     handed_over: int
     """How many descriptors a child is given; with none, it makes its connections to the host itself."""
     secret: bytes
+    """What a connection is known by; empty if children make none."""
     filter_program: bytes
     """Of system calls (seccomp(2))."""
     isolation: Isolation
@@ -83,6 +84,7 @@ class Home:
             confine.map_identity(plan, os.getuid(), os.getgid())
         if self.isolation is Isolation.NAMESPACES:
             confine.mount_private(plan, temp_bytes, temp_files)
+        confine.read_nothing(plan)
         confine.give_up_powers(plan, self.filter_program)
         return plan
 
@@ -113,7 +115,8 @@ def live(home: Home, task: Task) -> NoReturn:
         code = 1
         code = _serve()
     except OSError as error:
-        os.write(confine.STDERR, f"cannot confine: {error}\n".encode())
+        if code == NOT_CONFINED:  # later, it is a call that has closed its channel
+            os.write(confine.STDERR, f"cannot confine: {error}\n".encode())
     finally:
         os._exit(code)
 

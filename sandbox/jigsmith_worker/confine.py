@@ -14,6 +14,7 @@ import platform
 import resource
 import signal
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 from jigsmith_worker import work
@@ -72,7 +73,11 @@ _MS_RDONLY: Final = 1
 _MS_NOSUID: Final = 2
 _MS_NODEV: Final = 4
 _MS_NOEXEC: Final = 8
+_MS_REMOUNT: Final = 32
 _MS_BIND: Final = 4_096
+
+_MS_OF_OPTIONS: Final = {"nosuid": _MS_NOSUID, "nodev": _MS_NODEV, "noexec": _MS_NOEXEC}
+"""By their names in /proc: what a mount has of these, a process in another user namespace cannot undo (mount_namespaces(7))."""
 
 _AT_FDCWD: Final = -100
 _PR_SET_DUMPABLE: Final = 4
@@ -82,15 +87,16 @@ _SECCOMP_MODE_FILTER: Final = 2
 _CAPABILITY_VERSION_3: Final = 0x20080522
 _SIGSET_BYTES: Final = 8  # the kernel's, not glibc's
 
-STDOUT, STDERR, CHANNEL = 1, 2, 3
-"""A child's descriptors beside stdin (/dev/null): one socket for both outputs, another for its answers."""
+STDIN, STDOUT, STDERR, CHANNEL = 0, 1, 2, 3
+"""A child's descriptors: /dev/null, one socket for both outputs, another for its answers."""
 DESCRIPTORS_OF_A_CHILD: Final = CHANNEL + 1
 """They are open before the call, so they do not count."""
 _NEXT_DESCRIPTOR: Final = DESCRIPTORS_OF_A_CHILD
 """What the kernel gives to whoever opens a file when all others are closed."""
 _LAST_DESCRIPTOR: Final = (1 << 31) - 1
 
-COVERED: Final = ("/proc", "/sys", "/dev/shm", "/dev/mqueue", "/run")  # noqa: S108 - mount points, no temporary files
+_TEMP: Final = "/tmp"  # noqa: S108 - a mount point
+COVERED: Final = ("/proc", "/sys", "/dev/shm", "/dev/mqueue", "/dev/pts", "/run")  # noqa: S108 - mount points, no temporary files
 """Places that would outlive a call or tell of its surroundings: one empty read-only tmpfs hides them all."""
 
 
@@ -177,19 +183,52 @@ def map_identity(plan: Plan, uid: int, gid: int) -> None:
 
 
 def mount_private(plan: Plan, temp_bytes: int, temp_files: int) -> None:
-    """Give the call a /tmp of its own and hide what other calls or the sandbox's engine left around.
+    """Give the call a /tmp of its own, hide what other calls or the sandbox's engine left around, and make the rest read-only.
+
+    The rest is device nodes: who may write to one, or owns it, could set its times or mode for all calls, and with bubblewrap
+    for the host. A node on a read-only mount is as writable as before, its inode is not.
 
     Mounts made here reach nobody else: those of a new user namespace's mount namespace only receive (mount_namespaces(7)).
+    Raises OSError.
     """
+    for writable, kept in _writable_mounts():
+        plan.add("mount", 0, writable.encode(), 0, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | kept, 0)
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     inodes = temp_files + 1  # the kernel counts the folder itself
     options = b"size=%d,nr_inodes=%d,mode=0700" % (temp_bytes, inodes)
-    plan.add("mount", b"none", b"/tmp", b"tmpfs", flags, options)
-    empty, *others = [place.encode() for place in COVERED if os.path.isdir(place)]  # noqa: PTH112 - keep it light
+    plan.add("mount", b"none", _TEMP.encode(), b"tmpfs", flags, options)
+    empty, *others = [place.encode() for place in COVERED if _shows_something(place)]
     plan.add("mount", b"none", empty, b"tmpfs", flags | _MS_RDONLY, b"size=4096,nr_inodes=2,mode=0555")
     for place in others:  # binding one is a third of the work of making another
         plan.add("mount", empty, place, 0, _MS_BIND, 0)
-    plan.add("chdir", b"/tmp")
+    plan.add("chdir", _TEMP.encode())
+
+
+def _writable_mounts() -> Iterator[tuple[str, int]]:
+    """Find what is mounted writable and stays in sight, with the flags that it has to keep (proc_pid_mountinfo(5))."""
+    hidden = tuple(f"{place}/" for place in (_TEMP, *COVERED))
+    with open("/proc/self/mountinfo") as mounts:  # noqa: PTH123
+        for mount in mounts:
+            _, _, _, _, place, options, *_ = mount.split()
+            having = options.split(",")
+            if "ro" not in having and not f"{place}/".startswith(hidden):
+                yield place, sum(flag for name, flag in _MS_OF_OPTIONS.items() if name in having)
+
+
+def _shows_something(place: str) -> bool:
+    """Return whether a place is there, and is more than an empty folder that stays empty: a mount costs each call some µs."""
+    if not os.path.isdir(place):  # noqa: PTH112 - keep it light
+        return False
+    try:
+        return bool(os.listdir(place)) or not os.statvfs(place).f_flag & os.ST_RDONLY  # noqa: PTH208
+    except PermissionError:
+        return True
+
+
+def read_nothing(plan: Plan) -> None:
+    """Make stdin a file without contents. The child's own: flags and locks of one that it inherited would be others' too."""
+    plan.add("close", STDIN)
+    plan.add("openat", _AT_FDCWD, os.devnull.encode(), os.O_RDONLY)  # gets the lowest number, which is free now
 
 
 def give_up_powers(plan: Plan, filter_program: bytes) -> None:

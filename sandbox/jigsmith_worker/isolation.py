@@ -44,12 +44,12 @@ def _try() -> int:
     identity, mounts = confine.Plan(), confine.Plan()
     confine.close_others(identity)
     confine.map_identity(identity, os.getuid(), os.getgid())
-    confine.mount_private(mounts, 1 << 16, 16)
     try:
         identity.carry_out()
     except OSError:
         return 1
     try:
+        confine.mount_private(mounts, 1 << 16, 16)
         mounts.carry_out()
     except OSError:
         return _NO_MOUNTS

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 """Which edition of all this. A host refuses a worker of another one, which an image that was built earlier may have."""
 
 HELLO: Final = struct.Struct("!c16sI")  # who speaks, the sandbox's secret, the child's token
@@ -20,7 +20,7 @@ SECRET_BYTES: Final = 16
 
 ORDER: Final = struct.Struct("!cIQI")  # host to zygote: what, token, temp_bytes, temp_files
 CONNECTIONS: Final = 2
-HANDED_OVER_MAX: Final = CONNECTIONS + 2
+HANDED_OVER_MAX: Final = CONNECTIONS + 3
 """Descriptors that come with an order to fork, if any do: the child's ends of its answers and its output, then those that
 put it into its control groups."""
 BATCH_MAX: Final = 16

@@ -92,9 +92,15 @@ class Zygote:
 
     def _obey(self, what: bytes, token: int) -> None:
         if what == wire.KILL:
+            # What its end takes along, the kernel adds to no figure but a group's.
+            if self._home.handed_over <= wire.CONNECTIONS and usage.any_but(self._tokens):
+                self._measure(token)
             os.kill(self._pids[token], signal.SIGKILL)
         elif what == wire.MEASURE:
-            self._report(wire.MEASURED, token, 0, usage.tree_cpu_us(self._pids[token]))
+            self._measure(token)
+
+    def _measure(self, token: int) -> None:
+        self._report(wire.MEASURED, token, 0, usage.tree_cpu_us(self._pids[token], self._tokens))
 
     def _fork(self, tasks: list[child.Task]) -> None:
         """Fork one child after the other, with little in between: all that is written between two forks is copied first."""

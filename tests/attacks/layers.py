@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 from jigsmith_sandbox import call_groups, exchanges, seccomp
-from jigsmith_sandbox.backend import Backend
+from jigsmith_sandbox.backend import Backend, SandboxSpec
 from jigsmith_sandbox.backends.bubblewrap import BubblewrapBackend
 from jigsmith_sandbox.backends.docker import DockerBackend
 from jigsmith_sandbox.limits import Limits, SandboxLimits
@@ -30,7 +30,7 @@ _NO_NAMESPACES: Final = b"".join(
     )
 )
 """Instructions to be put before a filter (x86_64)."""
-_ANYTHING: Final = work.Limits(
+ANYTHING: Final = work.Limits(
     memory_bytes=1 << 46, cpu_ms=10**9, processes=10_000, open_files=1_000, temp_bytes=1 << 50
 )
 
@@ -44,7 +44,14 @@ def without_call_filter(patch: pytest.MonkeyPatch, backend: Backend) -> None:
 def without_sandbox_filter(patch: pytest.MonkeyPatch, backend: Backend) -> None:
     """Put no filter of ours around the sandbox; the call still loads its own."""
     if isinstance(backend, BubblewrapBackend):
-        patch.setattr(backend, "_filter", _ALLOW_ALL)
+        command = backend._command
+
+        def unfiltered(spec: SandboxSpec, filter_descriptor: int) -> list[str]:
+            words = command(spec, filter_descriptor)
+            at = words.index("--seccomp")
+            return words[:at] + words[at + 2 :]
+
+        patch.setattr(backend, "_command", unfiltered)
     else:
         patch.setattr(backend, "_profile", "unconfined")
 
@@ -73,7 +80,7 @@ def without_rlimits(patch: pytest.MonkeyPatch, backend: Backend) -> None:
 
     def anything(limits: Limits) -> work.Limits:
         del limits
-        return _ANYTHING
+        return ANYTHING
 
     patch.setattr(exchanges, "rlimits", anything)
 

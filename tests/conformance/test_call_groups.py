@@ -127,7 +127,9 @@ async def test_without_groups_rlimits_hold_and_it_is_said(monkeypatch: pytest.Mo
     monkeypatch.setattr(call_groups, "below", none)
     async with Pool(await working_backend("bubblewrap"), owner=OWNER) as pool:
         assert pool.memory_scope is MemoryScope.PROCESS
-        assert memory_scope_meaning(pool).endswith("because nobody delegated one")
+        meaning = memory_scope_meaning(pool)
+        assert "for each process of a call alone, because nobody delegated one" in meaning
+        assert "a call can hide some" in meaning
         outcome = await pool.run(call("def f():\n return len(bytearray(1 << 28))", memory_bytes=64 * MIB))
         assert outcome.kind is OutcomeKind.MEMORY_LIMIT
 

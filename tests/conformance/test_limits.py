@@ -4,8 +4,11 @@ import asyncio
 import json
 import time
 
+import docker
 import pytest
+from jigsmith_sandbox.call_groups import MemoryScope
 from jigsmith_sandbox.pool import Pool
+from jigsmith_sandbox.self_check import memory_scope_meaning
 from jigsmith_worker.outcome import OutcomeKind
 
 from tests.conformance.conftest import call, skip_without_files
@@ -13,7 +16,7 @@ from tests.conformance.conftest import call, skip_without_files
 LATE_S = 0.5
 """How long after its limit a call may still be there."""
 
-BEFORE = "print('before', flush=True)\n"
+BEFORE = "import time; print('before', time.monotonic(), flush=True)\n"
 CONTENDED_S = 4.0
 """How long 600 ms of CPU time may take beside others; far from the 10 s of the wall clock that would end the call otherwise."""
 
@@ -85,12 +88,15 @@ SIZES = {
 
 @pytest.mark.parametrize("name", SIZES)
 async def test_sizes_are_limited(pool: Pool, name: str) -> None:
-    """What is too large ends the call with its own kind, and keeps what was printed before."""
+    """What is too large ends the call with its own kind within half a second, and keeps what was printed before."""
     source, limits, kind = SIZES[name]
     outcome = await pool.run(call(source.format(before=BEFORE), **limits))
+    ended = time.monotonic()
     assert outcome.kind is kind, outcome
     assert outcome.output.startswith("before")
     assert outcome.output_truncated == ("output" in name)
+    if pool.backend.name != "docker-runsc":  # whose clock begins with its sandbox
+        assert ended - float(outcome.output.split()[1]) < LATE_S
 
 
 FAILING = {
@@ -129,8 +135,9 @@ async def test_files_are_limited_as_on_any_machine(pool: Pool, name: str) -> Non
     """The function sees the error that a full disk or descriptor table gives; just below the limit there is none."""
     skip_without_files(pool)
     source, limits, message, fitting = FAILING[name]
-    outcome = await pool.run(call(source, **limits))
+    outcome = await pool.run(call(source.replace("def f():\n", f"def f():\n {BEFORE}"), **limits))
     assert outcome.kind is OutcomeKind.RAISED
+    assert outcome.output.startswith("before")
     assert outcome.exception_type == "OSError"
     assert message in outcome.message
     if fitting:
@@ -151,8 +158,8 @@ async def test_memory_and_cpu_are_the_kernels_figures(pool: Pool) -> None:
         assert 10_000 < outcome.cpu_us < 2_000_000
 
 
-async def test_a_call_is_gone_when_it_has_ended(pool: Pool) -> None:
-    """What it started in the background is not there any more, however the call ended."""
+async def test_who_is_alone_is_gone_at_once(pool: Pool) -> None:
+    """Only what started others has to be waited for (tests/conformance/test_gone.py looks for these)."""
     background = "import os, time\ndef f():\n if os.fork() == 0:\n  while True: time.sleep(0.01)\n return 1"
     for _ in range(5):
         outcome = await pool.run(call(background))
@@ -174,3 +181,20 @@ async def test_many_sizes_of_tmp_side_by_side(pool: Pool) -> None:
     )
     got = [json.loads(outcome.result_json or "null") for outcome in outcomes]
     assert got == [[size, files + 1] for size, files in sizes]
+
+
+async def test_there_is_no_swap(pool: Pool) -> None:
+    """A call that runs out of memory ends, and makes no room on the disk: by its group, and by its container's."""
+    if pool.backend.name.startswith("docker"):
+        (container,) = docker.from_env().containers.list(filters={"name": pool.sandboxes[0].spec.sandbox_id})
+        limits = container.attrs["HostConfig"]
+        assert limits["MemorySwap"] == limits["Memory"] == pool.sandboxes[0].spec.limits.memory_bytes
+    if pool.memory_scope is not MemoryScope.CALL:
+        pytest.skip(memory_scope_meaning(pool))
+    groups = pool.sandboxes[0].groups
+    assert groups is not None
+    name, value = ("memory.swappiness", "0") if groups.version == 1 else ("memory.swap.max", "0")
+    settings = [group / name for folder in groups.folders for group in folder.iterdir() if (group / name).exists()]
+    if not settings:
+        pytest.skip("this kernel does not swap")
+    assert {setting.read_text().strip() for setting in settings} == {value}

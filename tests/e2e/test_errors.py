@@ -1,14 +1,18 @@
 """The error table of docs/design.md, each row over a real socket and against each backend."""
 
 import asyncio
+import contextlib
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from jigsmith import AsyncClient, Client, JigsmithError, errors
 from jigsmith.v1 import function_pb2
-from jigsmith_sandbox.limits import shipped
+from jigsmith_runtime.server import sandbox_owner
 
 ANY_ARGUMENTS = {"type": "object"}
 
@@ -220,13 +224,6 @@ async def test_a_result_that_breaks_its_schema(client: AsyncClient) -> None:
     assert caught.value.reason == "RESULT_INVALID"
 
 
-async def test_limits_above_the_ceiling_are_refused(client: AsyncClient) -> None:
-    """The operator's ceiling is what a version may ask for."""
-    with pytest.raises(errors.RequestInvalidError) as caught:
-        await register(client, "def f():\n    return 1", memory_bytes=shipped().ceiling.memory_bytes + 1)
-    assert "memory_bytes" in caught.value.violations[0].field
-
-
 async def test_what_is_not_there_is_not_found(client: AsyncClient) -> None:
     """By whatever name."""
     for name in (
@@ -240,23 +237,91 @@ async def test_what_is_not_there_is_not_found(client: AsyncClient) -> None:
             await client.invoke(name)
 
 
-async def test_the_callers_deadline_ends_the_run(client: AsyncClient) -> None:
-    """The run ends with its caller's patience, and the place is free again."""
-    name = await register(client, "import time\ndef f(s):\n    time.sleep(s)\n    return 1", wall_ms=60_000)
-    with pytest.raises((errors.DeadlineError, errors.LimitExceededError)):
-        await client.invoke(name, {"s": 50}, timeout_s=0.5)
+BRIEFLY_S = 5.0
+"""How soon the next call is answered: far from the 50 s that the one before would have slept."""
+GONE_S = 2.0
+SLEEPERS = 3
+SLEEPING = f"""
+import os, time
+def f(s):
+    for _ in range({SLEEPERS} if s else 0):
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(s)
+    time.sleep(s)
+    return 1"""
+
+
+async def _one_place(new_runtime) -> tuple[Any, AsyncClient, str]:
+    """Return a runtime that runs one call at a time, a client, and the name of a function that starts processes and sleeps."""
+    runtime = new_runtime("--concurrency", "1", "--sandboxes", "1")
+    client = AsyncClient(runtime.address, token=runtime.token("optimizer"), timeout_s=60)
+    await client.create_set("sleeping")
+    async with AsyncClient(runtime.address, token=runtime.token("admin"), timeout_s=60) as admin:
+        await admin.allow_policy("sleeping", "none", reason="To start processes.")
+    revision = await client.create_revision(
+        "sleeping", [await register(client, SLEEPING, policy="none", wall_ms=60_000)]
+    )
+    name = f"{revision.name}/functions/f"
     assert (await client.invoke(name, {"s": 0})).result == 1
+    return runtime, client, name
 
 
-async def test_a_cancelled_call_ends_and_is_logged(client: AsyncClient, runtime) -> None:
-    """Cancelling ends the process tree; the log has both entries."""
-    name = await register(client, "import time\ndef f():\n    time.sleep(50)", wall_ms=60_000)
-    task = asyncio.create_task(client.invoke(name))
-    async with AsyncClient(runtime.address, token=runtime.token("auditor")) as auditor:
-        accepted = await _entry(auditor, lambda one: one["kind"] == "call.accepted" and one["function_version"] == name)
+def _started(runtime) -> set[int]:
+    """Return the processes that functions started, as the host sees them: in a runtime's sandbox, each leads a session."""
+    owner, found = sandbox_owner(runtime.facts["node"]).encode(), set()
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = entry.read_bytes().split(b"\0")
+            pid, session = int(entry.parent.name), entry.with_name("stat").read_text().rpartition(")")[2].split()[3]
+            if owner in words and b"bwrap" not in words[0] and session == str(pid):
+                found.add(pid)
+    return found
+
+
+async def _all_started(runtime, before: set[int]) -> set[int]:
+    """Wait until a function's processes run; return them."""
+    async with asyncio.timeout(20):
+        while len(started := _started(runtime) - before) < SLEEPERS:
+            await asyncio.sleep(0.02)
+    return started
+
+
+async def _place_is_free(runtime, client: AsyncClient, name: str, started: set[int]) -> None:
+    """Assert that the next call is answered soon, and that nothing is left of the one before."""
+    began = time.monotonic()
+    assert (await client.invoke(name, {"s": 0}, timeout_s=30)).result == 1
+    assert time.monotonic() - began < BRIEFLY_S
+    while _started(runtime) & started and time.monotonic() - began < GONE_S:
+        await asyncio.sleep(0.02)
+    assert not _started(runtime) & started
+
+
+async def test_the_callers_deadline_ends_the_run(new_runtime) -> None:
+    """The run ends with its caller's patience, with every process that it started, and the only place is free again."""
+    runtime, client, name = await _one_place(new_runtime)
+    async with client:
+        before = _started(runtime)
+        call = asyncio.create_task(client.invoke(name, {"s": 50}, timeout_s=1.5))
+        started = await _all_started(runtime, before)
+        with pytest.raises((errors.DeadlineError, errors.LimitExceededError)):
+            await call
+        await _place_is_free(runtime, client, name, started)
+
+
+async def test_a_cancelled_call_ends_and_is_logged(new_runtime) -> None:
+    """Cancelling ends the process tree and frees the only place; the log has both entries."""
+    runtime, client, name = await _one_place(new_runtime)
+    async with client, AsyncClient(runtime.address, token=runtime.token("auditor")) as auditor:
+        before = _started(runtime)
+        task = asyncio.create_task(client.invoke(name, {"s": 50}))
+        started = await _all_started(runtime, before)
+        calls = [json.loads(one.entry_json) async for one in auditor.list_audit_entries()]
+        accepted = [one for one in calls if one["kind"] == "call.accepted"][-1]
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        await _place_is_free(runtime, client, name, started)
         ended = await _entry(
             auditor,
             lambda one: one["kind"] == "call.finished" and one["invocation"] == accepted["invocation"],

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from jigsmith import AsyncClient, errors
 from jigsmith.tlog import NoteVerifier
+from jigsmith.v1 import function_pb2
 from jigsmith.verify import verify_log
 
 SLEEPY = "import time\ndef f(s):\n    time.sleep(s)\n    return s"
@@ -170,10 +171,95 @@ async def _kill_the_sandbox(runtime) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _numbers(pid: int) -> list[int]:
+    """Return the ids of a process in the pid namespaces around it, the host's first (proc(5), NSpid)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(list(map(int, line.split()[1:])) for line in lines if line.startswith("NSpid:"))
+
+
+def _used(sandbox: str) -> int:
+    """Return how many children a sandbox has used up: forked, by the kernel's numbering, and not there any more.
+
+    Each run takes one, a function that forks nothing takes no other, and no number is given twice.
+    """
+    numbers = {}
+    for pid in _processes_with(sandbox):
+        with contextlib.suppress(OSError):
+            numbers[pid] = _numbers(pid)
+    (zygote,) = [pid for pid, ids in numbers.items() if len(ids) == 2 and ids[1] == 1]
+    children = [ids[1] for pid, ids in numbers.items() if len(ids) == 3 and _parent(pid) == zygote]
+    return max(children) - len(children)
+
+
+async def _settled(runtime) -> tuple[str, int]:
+    """Return the only sandbox, and how many children it has used, once that has not changed for half a second."""
+    before = None
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(OSError, ValueError):  # one came or went while it was looked at
+                (sandbox,) = await _sandboxes(runtime)
+                now = sandbox, _used(sandbox)
+                if now == before:
+                    return now
+                before = now
+            await asyncio.sleep(0.5)
+
+
+async def _unguarded(runtime, client: AsyncClient, source: str, **limits: int) -> str:
+    """Register a function that no policy checks; return a name to invoke it by."""
+    name = f"unguarded-{uuid.uuid4().hex[:8]}"
+    await client.create_set(name)
+    async with _client(runtime, "admin") as admin:
+        await admin.allow_policy(name, "none", reason="To see what is tried again.")
+    wanted = function_pb2.Limits(memory_bytes=limits.get("memory_bytes", 64 << 20))
+    wanted.wall.FromMilliseconds(limits.get("wall_ms", 60_000))
+    wanted.cpu.FromMilliseconds(limits.get("cpu_ms", 60_000))
+    version = await client.register_source(
+        "f", source, description=name, parameters={"type": "object"}, limits=wanted, policy="none"
+    )
+    return f"{(await client.create_revision(name, [version.name])).name}/functions/f"
+
+
+FAULTS_OF_ITS_OWN: dict[str, tuple[str, dict[str, int], str]] = {
+    "it returns": ("def f():\n    return 1", {}, "OK"),
+    "it raises": ("def f():\n    return 1 / 0", {}, "FUNCTION_RAISED"),
+    "a segmentation fault": ("import ctypes\ndef f():\n    ctypes.string_at(0)", {}, "FUNCTION_DIED"),
+    "os._exit": ("import os\ndef f():\n    os._exit(0)", {}, "FUNCTION_DIED"),
+    "a forbidden system call": ("import os\ndef f():\n    os.setuid(0)", {}, "FUNCTION_DIED"),
+    "SIGKILL": ("import os\ndef f():\n    os.kill(os.getpid(), 9); os.abort()", {}, "FUNCTION_DIED"),
+    "the wall clock": ("import time\ndef f():\n    time.sleep(60)", {"wall_ms": 500}, "TIME_LIMIT"),
+    "CPU time": ("def f():\n    while True: pass", {"cpu_ms": 1_000}, "TIME_LIMIT"),
+    "memory": ("def f():\n    return len(bytearray(1 << 30))", {"memory_bytes": 64 << 20}, "MEMORY_LIMIT"),
+    "output": ("def f():\n    while True: print('x' * 1000)", {}, "OUTPUT_LIMIT"),
+    "no JSON": ("def f():\n    return {1, 2}", {}, "RESULT_NOT_SERIALIZABLE"),
+}
+
+
+async def test_what_a_function_does_to_itself_is_never_tried_again(new_runtime) -> None:
+    """One invocation, two entries, one child of the sandbox used up: it ran exactly once."""
+    runtime = new_runtime("--sandboxes", "1", "--concurrency", "1")
+    async with _client(runtime) as client, _client(runtime, "auditor") as auditor:
+        for fault, (source, limits, outcome) in FAULTS_OF_ITS_OWN.items():
+            name = await _unguarded(runtime, client, source, **limits)
+            sandbox, used = await _settled(runtime)
+            count = len([one async for one in auditor.list_audit_entries()])
+            with contextlib.suppress(errors.JigsmithError):
+                await client.invoke(name)
+            assert await _settled(runtime) == (sandbox, used + 1), fault
+            entries = [json.loads(one.entry_json) async for one in auditor.list_audit_entries()][count:]
+            assert [one["kind"] for one in entries] == ["call.accepted", "call.finished"], fault
+            assert (entries[1]["outcome"], entries[1]["invocation"]) == (outcome, entries[0]["invocation"])
+
+
 async def test_a_call_whose_sandbox_is_killed_runs_once_more(new_runtime) -> None:
     """In the sandbox that takes the place of the dead one, within two seconds. Its caller does not notice."""
     runtime = new_runtime("--sandboxes", "1")
     async with _client(runtime) as client:
+        first, unused = await _settled(runtime)
         name = await _register(client)
         call = asyncio.create_task(client.invoke(name, {"s": 2}))
         await asyncio.sleep(1.0)
@@ -181,12 +267,15 @@ async def test_a_call_whose_sandbox_is_killed_runs_once_more(new_runtime) -> Non
         await _kill_the_sandbox(runtime)
         assert (await call).result == 2
         assert asyncio.get_running_loop().time() - began < 2.0 + 2.0
+        second, used = await _settled(runtime)
+        assert (second != first, used) == (True, unused + 1)  # once more, and not twice
 
 
 async def test_a_call_that_loses_two_sandboxes_is_given_up(new_runtime) -> None:
-    """It gets UNAVAILABLE, and the next ones run in the successor."""
+    """It gets UNAVAILABLE, does not run a third time, and the next ones run in the successor."""
     runtime = new_runtime("--sandboxes", "1")
     async with _client(runtime) as client:
+        first, unused = await _settled(runtime)
         name = await _register(client)
         call = asyncio.create_task(client.invoke(name, {"s": 30}))
         while not call.done():  # one that is killed before it took the call does not count: there may be three
@@ -196,7 +285,14 @@ async def test_a_call_that_loses_two_sandboxes_is_given_up(new_runtime) -> None:
         with pytest.raises(errors.UnavailableError) as caught:
             await call
         assert caught.value.reason == "SANDBOX_UNAVAILABLE"
+        last, used = await _settled(runtime)
+        assert (last != first, used) == (True, unused)
         assert (await client.invoke(name, {"s": 0})).result == 0
+        async with _client(runtime, "auditor") as auditor:
+            entries = [json.loads(one.entry_json) async for one in auditor.list_audit_entries()]
+        calls = [one for one in entries if one["kind"].startswith("call.")]
+        assert [one["kind"] for one in calls] == ["call.accepted", "call.finished"] * 2
+        assert [one["outcome"] for one in calls[1::2]] == ["SANDBOX_UNAVAILABLE", "OK"]
 
 
 async def test_sigterm_lets_running_calls_end(new_runtime) -> None:

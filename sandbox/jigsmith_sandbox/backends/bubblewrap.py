@@ -20,6 +20,9 @@ from jigsmith_sandbox.interpreter import CODE_HOME, ENVIRONMENT, interpreter_fil
 
 _SOCKET_HOME: Final = "/run/jigsmith"
 _WORKER: Final = f"{CODE_HOME}/jigsmith_worker"
+_DEVICES: Final = tuple(f"/dev/{name}" for name in ("full", "null", "random", "urandom", "zero"))
+"""There are no others: bwrap's own /dev has terminals, which calls would share. A node that bwrap makes read-only cannot be
+opened any more, so that is left to the worker."""
 _DIAGNOSIS_LINES_MAX: Final = 20
 _LINE_BYTES_MAX: Final = 65_536
 
@@ -92,7 +95,9 @@ class BubblewrapBackend:
             command += ["--dir", folder]
         for source, target in mounts:
             command += ["--ro-bind", str(source), target]
-        command += ["--ro-bind", str(spec.socket_directory), _SOCKET_HOME, "--proc", "/proc", "--dev", "/dev"]
+        command += ["--ro-bind", str(spec.socket_directory), _SOCKET_HOME, "--proc", "/proc", "--tmpfs", "/dev"]
+        for device in _DEVICES:
+            command += ["--dev-bind", device, device]
         command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--seccomp", str(filter_descriptor)]  # noqa: S108
         command += [files.python, "-I", "-S", _WORKER, f"{_SOCKET_HOME}/worker.sock", spec.owner, spec.sandbox_id]
         return command

@@ -95,8 +95,11 @@ class DockerBackend:
             pids_limit=spec.limits.processes,
             mem_limit=spec.limits.memory_bytes,
             memswap_limit=spec.limits.memory_bytes,
-            # Each call mounts its own /tmp; where it cannot (gVisor would give the sandbox one), nobody has any.
-            tmpfs={"/tmp": "ro,nosuid,nodev,noexec,size=4096,mode=0555"},  # noqa: S108
+            cpu_period=100_000,  # µs; nano_cpus would be refused for more processors than there are
+            cpu_quota=spec.limits.processors * 100_000,
+            # Each call mounts its own /tmp; where it cannot (gVisor would give the sandbox one), nobody has any. There are no
+            # terminals either; gVisor makes a /dev/pts all the same, but takes it to be read-only, so that none can be used.
+            tmpfs=dict.fromkeys(("/tmp", "/dev/pts"), "ro,nosuid,nodev,noexec,size=4096,mode=0555"),  # noqa: S108
             mounts=[
                 docker.types.Mount(_SOCKET_HOME, str(spec.socket_directory.resolve()), type="bind", read_only=True)
             ],
