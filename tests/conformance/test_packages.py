@@ -14,6 +14,7 @@ from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.outcome import OutcomeKind
 
 from tests.conformance.conftest import BACKENDS, OWNER, working_backend
+from tests.conformance.package_escapes import PACKAGE_ESCAPES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,6 +56,27 @@ ORDINARY = {
     "CSV text": (
         "import io\nimport pandas as pd\ndef f():\n    df = pd.read_csv(io.StringIO('a,b\\n1,2\\n3,4\\n'))\n    return df.to_csv(index=False)",
         "a,b\n1,2\n3,4\n",
+    ),
+    "arrays as text, and what their C code imports late": (
+        (
+            "import numpy as np\ndef f():\n    a = np.array([1.0, 4.0])\n    try: a + np.ones(3)\n    except ValueError as e: wrong = str(e)\n"
+            "    print(a, repr(a))\n    return [str(a), f'{a}', float(a.var()), float(a.std()), a.clip(0, 2).tolist(), a.dtype.name, wrong[:18],\n"
+            "            np.zeros(1, 'f8,i4').dtype.names, isinstance(a, np.ndarray)]"
+        ),
+        ["[1. 4.]", "[1. 4.]", 2.25, 1.5, [1.0, 2.0], "float64", "operands could not", ["f0", "f1"], True],
+    ),
+    "functions by their names": (
+        (
+            "import pandas as pd\ndef f():\n    df = pd.DataFrame({'k': ['a', 'b', 'a'], 'v': [1, 2, 3]})\n    g = df.groupby('k')\n"
+            "    return [int(df['v'].agg('sum')), df.agg({'v': ['min', 'max']})['v'].tolist(), g['v'].agg('mean').to_dict(),\n"
+            "            g.agg(total=('v', 'sum'))['total'].to_dict(), g['v'].transform('sum').tolist(), df['v'].rolling(2).agg('sum').tolist()[1:],\n"
+            "            df['v'].apply('sqrt').round(1).tolist(), df['v'].agg(lambda v: v + 1).tolist(), len(df.to_string()) > 5]"
+        ),
+        [6, [1, 3], {"a": 2.0, "b": 2.0}, {"a": 4, "b": 2}, [4, 2, 4], [3.0, 5.0], [1.0, 1.4, 1.7], [2, 3, 4], True],
+    ),
+    "text that is not evaluated at once": (
+        "import sympy\ndef f():\n    return [str(sympy.sympify('x + x', evaluate=False)), str(sympy.Poly('x**2 + 1').degree())]",
+        ["x + x", "2"],
     ),
     "equations": (
         (
@@ -147,6 +169,17 @@ async def test_a_door_is_closed(pool: Pool, name: str) -> None:
     outcome = await run(pool, DOORS[name])
     assert outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.RAISED}, outcome
     assert outcome.exception_type not in {"SyntaxError", "NameError", "FileNotFoundError"}, outcome
+
+
+@pytest.mark.parametrize("name", PACKAGE_ESCAPES)
+async def test_no_way_through_the_packages(pool: Pool, name: str) -> None:
+    """Nor does any of those that an attack has found, all of which lead somewhere without the policy."""
+    source = PACKAGE_ESCAPES[name]
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    outcome = await pool.run(Call(source, "f", "{}", shipped().default, digest, policy="none", profile="scientific"))
+    assert outcome.result_json not in {None, "null"}, outcome
+    outcome = await run(pool, source)
+    assert outcome.kind in {OutcomeKind.REFUSED, OutcomeKind.RAISED}, outcome
 
 
 async def test_the_same_packages_are_whole_without_the_policy(pool: Pool) -> None:

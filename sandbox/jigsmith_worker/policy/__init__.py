@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterable
 from typing import Any, Final
 
-from jigsmith_worker.policy import doors, imports, packages
+from jigsmith_worker.policy import doors, imports, package_doors
 from jigsmith_worker.policy.guards import globals_for
 from jigsmith_worker.policy.own import MODULE_NAME
 from jigsmith_worker.policy.transformer import PolicyTransformer, Refusal
@@ -66,7 +66,7 @@ def warm(profile_packages: Iterable[str]) -> None:
     imports.allow(profile_packages)
     imports.facade_all()
     doors.replace()
-    packages.replace_doors(profile_packages)
+    package_doors.replace(profile_packages)
     exec(compile_restricted(_SAMPLE), globals_for(MODULE_NAME))  # noqa: S102 - our own text
 
 

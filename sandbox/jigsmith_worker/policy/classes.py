@@ -7,6 +7,7 @@ str, a module. So the classes that patterns name are looked at before the match 
 
 import builtins
 import dataclasses
+import functools
 import inspect
 import keyword
 import types
@@ -27,6 +28,30 @@ _STAND_FOR_BASES: Final = frozenset(
 """Types of what may stand among the bases of a class without being one (PEP 560)."""
 _FUNCTIONS_FOR_BASES: Final = (typing.NamedTuple, typing.TypedDict)
 
+_NO_BASES: Final = frozenset(
+    {
+        super,
+        types.GenericAlias,
+        dataclasses.Field,
+        functools.cached_property,
+        functools.partialmethod,
+        functools.singledispatchmethod,
+    }
+)
+"""What these write to, or read from, their own attributes name; in a class derived from one, these would be the source's."""
+
+_bases: Final[set[type]] = {value for value in vars(builtins).values() if isinstance(value, type)} | set(
+    types.resolve_bases(_FUNCTIONS_FOR_BASES)
+)
+"""The classes of the library that may be derived from: those with a public name, and not what `type(x)` may give."""
+
+
+def note_public(value: Any) -> None:
+    """Take note of what a facade offers: classes, and aliases of classes."""
+    origin = getattr(value, "__origin__", value)
+    if isinstance(origin, type):
+        _bases.add(origin)
+
 
 def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **options: Any) -> Any:
     """Take the place of `__build_class__`. Raises TypeError for bases that could make more than a class."""
@@ -38,6 +63,8 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **options: 
     for base in types.resolve_bases(bases):
         if not isinstance(base, type) or issubclass(base, type):
             raise TypeError("a metaclass cannot be made here")
+        if not own.is_own_class(base) and (base not in _bases or not _NO_BASES.isdisjoint(base.__mro__)):
+            raise TypeError(f"{base.__name__} cannot be derived from here")
     cls = builtins.__build_class__(body, name, *bases, **options)
     if isinstance(cls, type):
         own.note(cls)
@@ -53,12 +80,14 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
     def decorate(cls: Any) -> Any:
         if not (isinstance(cls, type) and own.is_own_class(cls)):
             raise TypeError("dataclass is for classes that you define here")
+        if type(own.dictionary_of(cls).get("__annotations__", {})) is not dict:
+            raise TypeError("the annotations of a class must be a plain dict")
         fields = _field_names(cls)
         for field in fields:
             if type(field) is not str or not field.isidentifier() or keyword.iskeyword(field):
                 raise TypeError(f"{field!r} cannot be a field's name")
-            if type(default := own.dictionary_of(cls).get(field)) is not dataclasses.Field:
-                _refuse_field_classes(default)
+            if wrong := names.why_unreadable_attribute(field):
+                raise TypeError(f"{field} is {wrong} and cannot be a field's name")
         chosen = options if all(_may_match(cls, field) for field in fields) else options | {"match_args": False}
         made: type = dataclasses.dataclass(cls, **chosen)
         own.note(made)  # with slots it is a new class
@@ -77,7 +106,8 @@ def pattern_class(cls: Any) -> Any:
         for name in matched:
             if not _may_match(cls, name):
                 raise TypeError(f"a pattern cannot read {name} by its position: name public attributes, as in C(x=x)")
-        _looked_at.add(cls)
+        if all(map(names.is_plain, matched)):
+            _looked_at.add(cls)
     return cls
 
 
@@ -94,12 +124,6 @@ def _may_match(cls: type, name: object) -> bool:
     if names.why_unreadable_attribute(name) or type(cls) is not type:
         return False  # only of a plain class is everything that is matched a real instance
     return own.is_own_class(own.defining_class(cls, name) or cls)
-
-
-def _refuse_field_classes(default: object) -> None:
-    """Refuse an object of a class derived from Field, whose name would be the source's to change later."""
-    if isinstance(default, dataclasses.Field):
-        raise TypeError("dataclasses.Field cannot be derived from here")
 
 
 def _field_names(cls: Any) -> list[Any]:

@@ -5,8 +5,13 @@ A class statement and an annotation are checked before they are compiled. The sa
 that are texts.
 """
 
+import collections
 import copy
+import copyreg
 import enum
+import functools
+import inspect
+import operator
 import re
 import typing
 from collections.abc import Callable, Mapping
@@ -14,7 +19,8 @@ from typing import Any, Final
 
 from jigsmith_worker.policy import names
 
-_NAMES: Final = re.compile(r"\s*[^\W\d_]\w*(\.[^\W\d_]\w*)*\s*(\|\s*[^\W\d_]\w*(\.[^\W\d_]\w*)*\s*)*")
+_NAME: Final = r"\s*[^\W\d_]\w*(\.[^\W\d_]\w*)*\s*"
+_NAMES: Final = re.compile(rf"{_NAME}(\|{_NAME})*")
 """What a text in place of an annotation may be: names with dots, also several of them with `|`."""
 
 TYPE: Final = typing.Type  # noqa: UP006 - unlike type[int], typing.Type[int] cannot be called
@@ -40,6 +46,11 @@ def replace() -> None:
     _put(typing.ForwardRef, "_evaluate", _of_names)
     _put(enum.EnumType, "_create_", _with_plain_members)
     _put(copy, "_reconstruct", _of_ordinary_objects)
+    _put(copyreg, "_slotnames", _of_plain_slots)
+    _put(collections.UserDict, "__copy__", _of_its_own)
+    _put(collections.UserList, "__copy__", _of_its_own)
+    alias = inspect.getmro(type(typing.List[int]))[1]  # noqa: UP006 - the class of all aliases
+    _put(alias, "__call__", _without_metaclasses)
 
 
 def _put(owner: Any, name: str, guarded: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -69,17 +80,65 @@ def _asked_for(value: Any) -> Any:
 
 def _of_names(evaluate: Callable[..., Any]) -> Callable[..., Any]:
     def _evaluate(self: Any, globalns: Any, *args: Any, **kwargs: Any) -> Any:
-        if _namespace is not None:
-            text = str.__str__(self.__forward_arg__)
-            if globalns is not _namespace or not _NAMES.fullmatch(text) or not all(map(names.is_plain, _words(text))):
-                raise TypeError(f"the annotation {text!r} cannot be evaluated here: write it without quotes")
-        return evaluate(self, globalns, *args, **kwargs)
+        if _namespace is None:
+            return evaluate(self, globalns, *args, **kwargs)
+        text = self.__forward_arg__
+        if globalns is not _namespace or type(text) is not str or not _NAMES.fullmatch(text):
+            raise TypeError(f"the annotation {text!r} cannot be evaluated here: write it without quotes")
+        return functools.reduce(operator.or_, map(_value_of, text.split("|")))
 
     return _evaluate
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text)
+def _value_of(text: str) -> Any:
+    """Return what a name with dots stands for in the source. Nothing is compiled for it. Raises NameError, AttributeError."""
+    assert _namespace is not None
+    first, *others = text.strip().split(".")
+    builtins: Any = _namespace["__builtins__"]
+    if first not in _namespace and first not in builtins:
+        raise NameError(f"name {first!r} is not defined", name=first)
+    value = _namespace.get(first, builtins.get(first))
+    for name in others:
+        if not names.is_plain(name):
+            raise AttributeError(f"{name} cannot be read here")
+        value = getattr(value, name)
+    return value
+
+
+def _without_metaclasses(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what calls an alias, which calls what it stands for."""
+
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
+        if _namespace is not None and issubclass(self.__origin__, type):
+            raise TypeError("an alias of type cannot be called here: write a class statement to make a class")
+        return call(self, *args, **kwargs)
+
+    return __call__
+
+
+def _of_its_own(copy_of: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `UserDict.__copy__` and its like, which write to whatever the `__new__` of a class gives them."""
+
+    def __copy__(self: Any) -> Any:  # noqa: N807
+        if _namespace is None:
+            return copy_of(self)
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), data=copy.copy(self.data))
+        return made
+
+    return __copy__
+
+
+def _of_plain_slots(slot_names: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what says which slots are copied, which asks the class a second time."""
+
+    def _slotnames(cls: Any) -> Any:
+        found = slot_names(cls)
+        if _namespace is not None:
+            check_names(found)
+        return found
+
+    return _slotnames
 
 
 def _with_plain_members(create: Callable[..., Any]) -> Callable[..., Any]:

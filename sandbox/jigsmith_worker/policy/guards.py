@@ -6,7 +6,7 @@ import types
 from typing import Any, Final
 
 from jigsmith_worker.policy import classes, doors, names, own, packages, templates
-from jigsmith_worker.policy.imports import guarded_import
+from jigsmith_worker.policy.imports import Facade, guarded_import
 
 
 def _name_of_attribute(name: object) -> str:
@@ -32,6 +32,8 @@ def _guarded_method(value: object, name: str, found: Any) -> Any:
 
     It is judged by what it is, not by what it was asked of: `super()`, aliases of typing and own classes lead to the same ones.
     """
+    if name == "__init__":
+        return _checked_init(value, found)
     if name in {"__setattr__", "__delattr__"}:
         return _checked_write(found)
     if name in {"__getattr__", "__set_name__"} and not own.is_own_function(getattr(found, "__func__", found)):
@@ -40,14 +42,37 @@ def _guarded_method(value: object, name: str, found: Any) -> Any:
         return _checked_format(found, name)
     if name == "mro" and not own.is_own_function(getattr(found, "__func__", found)) and _belongs_to(found, type):
         raise AttributeError("mro cannot be read here")
-    if name in names.DOORS and (packages.comes_from_a_package(value) or packages.is_of_a_package(found)):
+    if (
+        name in names.DOORS
+        and type(value) is not Facade
+        and (packages.comes_from_a_package(value) or packages.is_of_a_package(found))
+    ):
         raise AttributeError(f"{name} of numpy, pandas and sympy cannot be used here")
     return found
 
 
-def _behind(value: object) -> object:
-    """Return what `super()` stands for, and any other value as it is."""
-    return _super_self(value) if isinstance(value, super) else value
+def _behind(value: Any) -> object:
+    """Return what `super()` or an alias stands for, and any other value as it is."""
+    while isinstance(value, super | types.GenericAlias):
+        value = _super_self(value) if isinstance(value, super) else value.__origin__
+    return value
+
+
+def _checked_init(value: object, init: Any) -> Any:
+    """Return an `__init__` that is no method of an object's, such as `Base.__init__`, held to objects of its own class.
+
+    One that is generated or the library's would write to whatever it is called with, for Python itself does not look.
+    """
+    cls = own.defining_class(value, "__init__")
+    if type(init) is not types.FunctionType or own.is_own_function(init) or cls is None:
+        return init
+
+    def checked(target: Any, /, *args: Any, **kwargs: Any) -> None:
+        if cls not in type(target).__mro__:
+            raise TypeError(f"this __init__ is for objects of {cls.__name__}")
+        init(target, *args, **kwargs)
+
+    return checked
 
 
 _super_self: Final = super.__dict__["__self__"].__get__
@@ -190,4 +215,5 @@ def globals_for(module_name: str) -> dict[str, Any]:
         names.PLAIN_CLASSES: own.plain_classes,
         names.PATTERN_CLASS: classes.pattern_class,
         names.HELD: _Held,
+        names.CHECKED_GETATTR: own.checked_getattr,
     }

@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
-from jigsmith_worker.policy import classes, doors, own, packages
+from jigsmith_worker.policy import classes, doors, names, own, packages
 
 STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     # `*`: everything in __all__; `*-x`: without x; `.`: all public names (C modules, which carry nothing along);
@@ -142,12 +142,19 @@ def facade(name: str) -> Facade:
         values = {
             public: _REPLACED.get(f"{name}.{public}", getattr(module, public)) for public in _public(name, module)
         }
-        values = {public: value for public, value in values.items() if not isinstance(value, types.ModuleType)}
+        values = {public: value for public, value in values.items() if not _opens_more(value)}
+        for value in values.values():
+            classes.note_public(value)
     for listed in _allowed:
         parent, _, child = listed.rpartition(".")
         if parent == name:
             values[child] = facade(listed)
     return _facade(name, values)
+
+
+def _opens_more(value: Any) -> bool:
+    """Return whether a value is a module, or a metaclass, which makes classes with any special method."""
+    return isinstance(value, types.ModuleType) or (isinstance(value, type) and issubclass(value, type))
 
 
 def _public(name: str, module: types.ModuleType) -> list[str]:
@@ -158,10 +165,23 @@ def _public(name: str, module: types.ModuleType) -> list[str]:
     return [public for public in listed if not public.startswith("_") and f"-{public}" not in words]
 
 
-def _wraps(wrapped: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return functools.wraps(wrapped), without its choice of attributes to copy and to update."""
-    copy_onto = functools.wraps(wrapped)
-    return lambda wrapper: copy_onto(own.writable(wrapper))
+def _wraps(wrapped: Any) -> Callable[[Any], Any]:
+    """Take the place of `functools.wraps`: names and text as they are, attributes and annotations of functions only."""
+
+    def decorate(wrapper: Any) -> Any:
+        own.writable(wrapper)
+        for name in ("__name__", "__qualname__", "__doc__"):
+            value = getattr(wrapped, name, None)
+            if type(value) is str:
+                setattr(wrapper, name, value)
+        if type(wrapped) is type(wrapper) is types.FunctionType:
+            wrapper.__annotations__ = dict(wrapped.__annotations__)
+            for name, value in vars(wrapped).items():
+                if not names.why_unwritable_attribute(name):
+                    setattr(wrapper, name, value)
+        return wrapper
+
+    return decorate
 
 
 _REPLACED: Final[Mapping[str, Any]] = {
@@ -216,6 +236,8 @@ def guarded_import(
         raise ImportError("only modules of the standard library, by their full name")
     if name == "_strptime":  # datetime's C code imports its parser through its caller's __import__
         return _strptime_facade()
+    if name in packages.IMPORTED_BY_C:
+        return _facade(name, {})  # who asks takes the module from sys.modules (PyImport_Import)
     if name == "__future__":
         return _facade(name, {"annotations": None})
     if fromlist:

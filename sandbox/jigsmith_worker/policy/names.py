@@ -11,6 +11,7 @@ CLASS_OF: Final = "_class_of_"
 PLAIN_CLASSES: Final = "_plain_classes_"
 PATTERN_CLASS: Final = "_pattern_class_"
 HELD: Final = "_held_"
+CHECKED_GETATTR: Final = "_checked_getattr_"
 
 DEFINABLE_DUNDERS: Final = frozenset(
     f"__{name}__"
@@ -34,12 +35,15 @@ BINDABLE_DUNDERS: Final = frozenset({"__slots__", "__match_args__", "__all__", "
 NAMEDTUPLE_ATTRIBUTES: Final = frozenset({"_asdict", "_fields", "_field_defaults", "_make", "_replace"})
 
 DOORS: Final = frozenset(
-    {"ctypes", "tofile", "dump", "dumps", "to_pickle", "to_sql", "to_hdf", "to_clipboard", "eval", "query"}
-)
+    {
+        "ctypes", "tofile", "dump", "dumps", "to_pickle", "to_sql", "to_hdf", "to_clipboard", "eval", "query",
+        "plot", "hist", "boxplot", "handles", "resize", "set_state",
+    }
+)  # fmt: skip
 """Public attributes that are refused on what comes from numpy, pandas and sympy."""
 
 SENSITIVE_ATTRIBUTES: Final = DOORS | {
-    "format", "format_map", "mro", "obj", "__setattr__", "__delattr__", "__getattr__", "__set_name__"
+    "format", "format_map", "mro", "obj", "__init__", "__setattr__", "__delattr__", "__getattr__", "__set_name__"
 }  # fmt: skip
 """Names that are checked when they are read, because what they give depends on the object."""
 
@@ -49,19 +53,23 @@ _CYTHON_ATTRIBUTES: Final = frozenset({"func_code", "func_globals", "func_closur
 
 
 def is_dunder(name: str) -> bool:
-    """Return whether a name is a special one."""
+    """Return whether a name is a special one. Raises TypeError for a str of a class that could say anything of itself."""
+    if type(name) is not str:
+        raise TypeError("a name must be a plain str")
     return name.startswith("__") and name.endswith("__")
 
 
 def is_guard_shaped(name: str) -> bool:
     """Return whether a name could shadow a guard: `_x_`, or RestrictedPython's own suffix."""
-    return (name.startswith("_") and name.endswith("_") and not is_dunder(name) and name != "_") or name.endswith(
+    return (not is_dunder(name) and name.startswith("_") and name.endswith("_") and name != "_") or name.endswith(
         "__roles__"
     )
 
 
 def why_unbindable(name: str) -> str | None:
     """Return what is wrong with binding a name, or None."""
+    if name in {"super", "__getattr__"}:
+        return "a name that means something to the policy"
     if is_guard_shaped(name):
         return "a name that begins and ends with an underscore"
     if is_dunder(name) and name not in BINDABLE_DUNDERS:
@@ -71,10 +79,10 @@ def why_unbindable(name: str) -> str | None:
 
 def why_unreadable_attribute(name: str) -> str | None:
     """Return what is wrong with reading an attribute of that name from any object, or None."""
-    if name in INSPECT_ATTRIBUTES or name in _CYTHON_ATTRIBUTES:
-        return "an attribute of frames, code or tracebacks"
     if is_dunder(name) and name not in READABLE_DUNDERS:
         return "a special attribute"
+    if name in INSPECT_ATTRIBUTES or name in _CYTHON_ATTRIBUTES:
+        return "an attribute of frames, code or tracebacks"
     if is_guard_shaped(name):
         return "an attribute that begins and ends with an underscore"
     return None
@@ -89,9 +97,9 @@ def why_unwritable_attribute(name: str) -> str | None:
 
 def is_plain(name: str) -> bool:
     """Return whether an attribute of that name may be read from any object without a guard."""
-    return not (name.startswith("_") or name in SENSITIVE_ATTRIBUTES or why_unreadable_attribute(name))
+    return not (why_unreadable_attribute(name) or name.startswith("_") or name in SENSITIVE_ATTRIBUTES)
 
 
 def is_private(name: str) -> bool:
     """Return whether an attribute belongs to the class that defines it."""
-    return name.startswith("_") and not is_dunder(name)
+    return not is_dunder(name) and name.startswith("_")

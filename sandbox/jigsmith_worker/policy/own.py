@@ -22,7 +22,7 @@ plain_classes: Final[set[type]] = set()
 """Own classes all of whose bases are own, too, or have nothing private: the woven-in code skips the guards for these."""
 
 _WITHOUT_PRIVATES: Final = frozenset(
-    [value for value in vars(builtins).values() if isinstance(value, type)]
+    [value for value in vars(builtins).values() if isinstance(value, type) and value is not super]
     + [abc.ABC, typing.Generic, typing.Protocol]
     + [enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag, enum.ReprEnum]
 )
@@ -56,16 +56,13 @@ _super_self_class = super.__dict__["__self_class__"].__get__
 
 
 def note(cls: type) -> None:
-    """Take note of a class that the source has made, and see to it that its `__getattr__` is asked for ordinary names only."""
-    found = dictionary_of(cls).get("__getattr__")
-    if found is not None and not _is_checked(found):
-        setattr(cls, "__getattr__", _checked(found))  # noqa: B010 - mypy
+    """Take note of a class that the source has made."""
     if all(base in _WITHOUT_PRIVATES or is_own_class(base) for base in cls.__mro__):
         plain_classes.add(cls)
 
 
-def _checked(find: Any) -> Any:
-    """Return a `__getattr__` that has no special attributes: numpy would read any address that `__array_interface__` names."""
+def checked_getattr(find: Any) -> Any:
+    """Decorate a `__getattr__`, so that it has no special attributes: numpy would read what an `__array_interface__` names."""
 
     def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
         if wrong := names.why_unreadable_attribute(name):
@@ -75,7 +72,7 @@ def _checked(find: Any) -> Any:
     return __getattr__
 
 
-_CHECKED_CODE: Final = _checked(None).__code__
+_CHECKED_CODE: Final = checked_getattr(None).__code__
 
 
 def _is_checked(function: object) -> bool:

@@ -62,7 +62,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
 
     def _names_a_method(self, name: str) -> bool:
         """Return whether a special name is that of a method of the class around it, as in `__radd__ = __add__`."""
-        return bool(self._classes) and name in names.DEFINABLE_DUNDERS
+        return bool(self._classes) and name in names.DEFINABLE_DUNDERS and name != "__getattr__"
 
     def _bind(self, node: ast.AST, name: str | None) -> None:
         if name:
@@ -270,7 +270,12 @@ class PolicyTransformer(RestrictingNodeTransformer):
         if not definable:
             self._bind(node, node.name)
         # Inside a method, a nested function still belongs to the class as far as mangling goes.
-        return self.node_contents_visit(node)
+        node = self.node_contents_visit(node)
+        if (
+            node.name == "__getattr__"
+        ):  # the outermost decorator is applied last, before there is a class that could be asked
+            node.decorator_list.insert(0, ast.Name(names.CHECKED_GETATTR, ast.Load()))
+        return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """Allow classes without metaclasses."""
