@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
-.PHONY: help setup demo test test-gvisor test-faults test-training test-compose lint proto-lint format images bench lock clean
+.PHONY: help setup demo test test-docker test-gvisor test-faults test-training test-compose lint proto-lint format images bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -18,7 +18,7 @@ demo: setup ## learn a function set, release it, call it, verify the log
 	@$(bin)/python -m jigsmith_demo
 
 test: test-setup ## run the test suite
-	@$(bin)/pytest -m "not gvisor and not faults and not training and not compose"
+	@$(bin)/pytest -m "not docker and not gvisor and not faults and not training and not compose"
 
 test-training: test-setup ## train by the optimizer's commands, kill, resume, replay; AG2 beside it (some 4 minutes)
 	@$(bin)/pytest -m "training and not gvisor"
@@ -28,6 +28,9 @@ test-compose: test-setup ## bring the deployment up, train, release and call in 
 
 test-faults: test-setup ## edit logs 10,000 times and kill runtimes 300 times (some 15 minutes)
 	@$(bin)/pytest -m faults tests/faults
+
+test-docker: setup ## run the sandbox suites under Docker with runc (needs Docker, `make images`)
+	@$(bin)/pytest -m "docker and not gvisor"
 
 test-gvisor: setup ## run the sandbox suites under gVisor (needs Docker with the runtime runsc)
 	@$(bin)/pytest -m gvisor

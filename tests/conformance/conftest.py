@@ -18,7 +18,11 @@ OWNER = f"conformance-{os.getpid()}"
 """Of this run of the suite: another run on the same machine has its own sandboxes."""
 
 
-BACKENDS = ("bubblewrap", "docker", pytest.param("docker-runsc", marks=pytest.mark.gvisor))
+BACKENDS = (
+    "bubblewrap",
+    pytest.param("docker", marks=pytest.mark.docker),
+    pytest.param("docker-runsc", marks=pytest.mark.gvisor),
+)
 
 
 def make_backend(name: str) -> Backend:

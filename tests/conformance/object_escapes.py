@@ -235,4 +235,131 @@ match c:
 del C._randbelow
 match c:
     case C(k): x = k""",
+    "a field that is a method of every object": """
+import dataclasses
+import math
+@dataclasses.dataclass(init=False, repr=False, eq=False)
+class C:
+    "C"
+    __setattr__: object
+dataclasses.fields(C)[0].default(math, 'sin', len)
+x = math.sin([])""",
+    "a field that is a method of a text": """
+import dataclasses
+@dataclasses.dataclass(init=False, repr=False, eq=False)
+class S(str):
+    "c"
+    format: object
+x = dataclasses.fields(S)[0].default('{0.__class__.__mro__}', ())""",
+    "a field that is a private method of the library": """
+import dataclasses, random
+@dataclasses.dataclass(init=False, repr=False, eq=False)
+class S(random.Random):
+    "c"
+    _randbelow: object
+x = dataclasses.fields(S)[0].default""",
+    "a field that is a method in the end": """
+import dataclasses
+@dataclasses.dataclass(init=False, repr=False, eq=False)
+class S(str):
+    "c"
+    format: object = None
+del S.format
+x = dataclasses.astuple(S('{0.__class__.__mro__}'))[0](())""",
+    "an __init__ that a cache hands on": """
+import functools, math
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class N:
+    sin: object
+functools.cache(N).__init__(math, len)
+x = math.sin([])""",
+    "an __init__ that a context manager hands on": """
+import contextlib, json
+f = contextlib.contextmanager(json.JSONEncoder)
+f.__init__(json.JSONEncoder, default=lambda o: 7)
+x = json.JSONEncoder.default(3)""",
+    "an __init__ that an alias hands on": """
+import typing, functools
+from dataclasses import dataclass
+got = []
+def take(self, g, *rest):
+    got.append(g); return int
+@dataclass
+class N:
+    _evaluate: object
+type(list[int])(N, int).__init__(type(typing.get_args(typing.List["a"])[0]), take)
+@functools.singledispatch
+def g(a): pass
+def h(a: "int"): pass
+g.register(h)
+x = got[0]""",
+    "an __init__ that a copy binds to a module": """
+import copy, math
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class N:
+    sin: object
+n = N(1)
+copy.deepcopy(n.__init__, {id(n): math})(len)
+x = math.sin([])""",
+    "an __eq__ of private attributes": """
+from dataclasses import dataclass
+import random
+got = []
+class R(random.Random): pass
+class Rec:
+    def __eq__(self, o):
+        got.append(o)
+        return True
+@dataclass(init=False, repr=False)
+class C:
+    "d"
+    _randbelow: object
+a = R(1); b = R(2)
+a._randbelow = Rec()
+C.__eq__(a, b)
+x = got[0]""",
+    "an alias made anew": """
+import dataclasses, typing
+A = typing.List[int]
+A.__init__(dataclasses.Field, (int,), name="n")
+class P(A): pass
+x = isinstance(object.__new__(P), dataclasses.Field) or None""",
+    "an enumeration of a cached property": """
+from enum import Enum
+import functools, dataclasses
+E0 = Enum('E0', (), type=functools.cached_property, module='function')
+class P(E0): pass
+p = object.__new__(P)
+p.__init__(lambda self: {})
+class W:
+    q = p
+p.attrname = "__dataclass_fields__"
+w = W()
+w.q
+x = dataclasses.fields(w)""",
+    "an enumeration of an alias": """
+from enum import Enum
+import random
+E0 = Enum('E0', (), type=type(list[int]), module='function')
+class P(E0): pass
+p = type(list[int]).__new__(P, random.Random(1), int)
+x = p._randbelow""",
+    "a memo of a copy that has its state": """
+import copy, typing, dataclasses
+class Memo(dict):
+    n = 0
+    def get(self, k, d=None):
+        Memo.n += 1
+        if Memo.n == 3: return (None, {'__dataclass_fields__': {}, '__class__': D})
+        return d
+class C:
+    pass
+class D:
+    def leak(self): return self
+c = C()
+c.a = 1
+y = copy.deepcopy(c, Memo())
+x = dataclasses.fields(y)""",
 }  # fmt: skip

@@ -16,6 +16,8 @@ from jigsmith_worker.outcome import OutcomeKind
 from tests.attacks.layers import without_namespaces
 from tests.conformance.conftest import OWNER, call, working_backend
 
+NODES = [Path("/dev") / name for name in ("null", "zero", "full", "random", "urandom", "tty")]
+
 PRELUDE = """import ctypes, fcntl, gc, json, os, socket, stat, struct, sys
 def _attempt(what):
     try: return repr(what())
@@ -53,7 +55,7 @@ async def test_no_times_and_no_mode_of_what_calls_share_can_be_changed(pool: Poo
     assert stat.S_IMODE(Path("/dev/null").stat().st_mode) == before
 
 
-@pytest.mark.parametrize("name", ["bubblewrap", "docker"])
+@pytest.mark.parametrize("name", ["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
 async def test_nor_can_they_where_calls_have_no_mounts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The filter refuses then what only files in /tmp are for."""
     backend: Backend = await working_backend(name)
@@ -64,6 +66,14 @@ async def test_nor_can_they_where_calls_have_no_mounts(name: str, monkeypatch: p
             assert await _value(pool, CHANGES) == []
     finally:
         await backend.close()
+
+
+async def test_the_host_keeps_its_devices(backend: Backend) -> None:
+    """Starting a sandbox gives it nothing of the host's: an engine may give away what a container has as stdin."""
+    before = [(node.stat().st_uid, node.stat().st_ctime_ns) for node in NODES]
+    async with Pool(backend, owner=OWNER, slots=2) as pool:
+        assert (await pool.run(call("def f():\n return 1"))).result_json == "1"
+    assert [(node.stat().st_uid, node.stat().st_ctime_ns) for node in NODES] == before
 
 
 async def test_devices_are_as_useful_as_ever(pool: Pool) -> None:

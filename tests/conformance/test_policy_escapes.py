@@ -5,16 +5,30 @@ it; that the gate holds too is what these tests are about. Where one of them is 
 """
 
 import sys
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import OutcomeKind
 from jigsmith_worker.policy import names
 
-from tests.conformance.conftest import call
+from tests.conformance.conftest import BACKENDS, OWNER, call, working_backend
 from tests.conformance.library_escapes import LIBRARY_ESCAPES
 from tests.conformance.object_escapes import OBJECT_ESCAPES
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=BACKENDS)
+async def pool(request: pytest.FixtureRequest) -> AsyncIterator[Pool]:
+    """Give one sandbox for all escapes: what gets out of one call would be seen by the others."""
+    backend = await working_backend(request.param)
+    async with Pool(backend, owner=f"{OWNER}-escapes", slots=2) as one:
+        yield one
+    await backend.close()
+
 
 ESCAPES = {
     # the object graph

@@ -92,6 +92,7 @@ class DockerBackend:
             read_only=True,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges", f"seccomp={self._profile}"],
+            stdin_open=True,  # else stdin is the host's /dev/null, which runsc would give to the sandbox's user
             pids_limit=spec.limits.processes,
             mem_limit=spec.limits.memory_bytes,
             memswap_limit=spec.limits.memory_bytes,

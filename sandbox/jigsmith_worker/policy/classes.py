@@ -40,17 +40,28 @@ _NO_BASES: Final = frozenset(
 )
 """What these write to, or read from, their own attributes name; in a class derived from one, these would be the source's."""
 
-_bases: Final[set[type]] = {value for value in vars(builtins).values() if isinstance(value, type)} | set(
-    types.resolve_bases(_FUNCTIONS_FOR_BASES)
-)
-"""The classes of the library that may be derived from: those with a public name, and not what `type(x)` may give."""
+_bases: Final[set[type]] = set()
+"""The classes of the library that may be derived from, those with a public name, and what these derive from themselves."""
 
 
 def note_public(value: Any) -> None:
     """Take note of what a facade offers: classes, and aliases of classes."""
     origin = getattr(value, "__origin__", value)
     if isinstance(origin, type):
-        _bases.add(origin)
+        _bases.update(origin.__mro__)
+
+
+for _public in (*vars(builtins).values(), *types.resolve_bases(_FUNCTIONS_FOR_BASES)):
+    note_public(_public)
+
+
+def check_base(base: Any) -> None:
+    """Raise TypeError for what no class may derive from."""
+    if not isinstance(base, type) or issubclass(base, type):
+        raise TypeError("a metaclass cannot be made here")
+    for cls in base.__mro__:
+        if cls in _NO_BASES or not (cls in _bases or own.is_own_class(cls)):
+            raise TypeError(f"{cls.__name__} cannot be derived from here")
 
 
 def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **options: Any) -> Any:
@@ -61,12 +72,10 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **options: 
         ):
             raise TypeError(f"{type(base).__name__} cannot be a base of a class here")
     for base in types.resolve_bases(bases):
-        if not isinstance(base, type) or issubclass(base, type):
-            raise TypeError("a metaclass cannot be made here")
-        if not own.is_own_class(base) and (base not in _bases or not _NO_BASES.isdisjoint(base.__mro__)):
-            raise TypeError(f"{base.__name__} cannot be derived from here")
+        check_base(base)
     cls = builtins.__build_class__(body, name, *bases, **options)
     if isinstance(cls, type):
+        check_base(cls)  # the bases were resolved once more
         own.note(cls)
     return cls
 
@@ -86,8 +95,10 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
         for field in fields:
             if type(field) is not str or not field.isidentifier() or keyword.iskeyword(field):
                 raise TypeError(f"{field!r} cannot be a field's name")
-            if wrong := names.why_unreadable_attribute(field):
-                raise TypeError(f"{field} is {wrong} and cannot be a field's name")
+            if names.is_dunder(field) or names.why_unreadable_attribute(field):
+                raise TypeError(f"{field} cannot be a field's name")
+            if found := _inherited_from_the_library(cls, field):
+                raise TypeError(f"{field} cannot be a field's name: it means something in {found.__name__}")
         chosen = options if all(_may_match(cls, field) for field in fields) else options | {"match_args": False}
         made: type = dataclasses.dataclass(cls, **chosen)
         own.note(made)  # with slots it is a new class
@@ -124,6 +135,15 @@ def _may_match(cls: type, name: object) -> bool:
     if names.why_unreadable_attribute(name) or type(cls) is not type:
         return False  # only of a plain class is everything that is matched a real instance
     return own.is_own_class(own.defining_class(cls, name) or cls)
+
+
+def _inherited_from_the_library(cls: type, name: str) -> type | None:
+    """Return the class that is not the source's own in which a class or its metaclass finds a name; None if there is none.
+
+    Its attribute would be the field's default, to be had from `dataclasses.fields`.
+    """
+    looked_through = cls.__mro__ + inspect.getmro(type(cls))
+    return next((one for one in looked_through if name in own.dictionary_of(one) and not own.is_own_class(one)), None)
 
 
 def _field_names(cls: Any) -> list[Any]:

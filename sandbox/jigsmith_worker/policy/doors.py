@@ -13,11 +13,12 @@ import functools
 import inspect
 import operator
 import re
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jigsmith_worker.policy import names
+from jigsmith_worker.policy import classes, names
 
 _NAME: Final = r"\s*[^\W\d_]\w*(\.[^\W\d_]\w*)*\s*"
 _NAMES: Final = re.compile(rf"{_NAME}(\|{_NAME})*")
@@ -46,6 +47,8 @@ def replace() -> None:
     _put(typing.ForwardRef, "_evaluate", _of_names)
     _put(enum.EnumType, "_create_", _with_plain_members)
     _put(copy, "_reconstruct", _of_ordinary_objects)
+    methods = copy._deepcopy_dispatch  # type: ignore[attr-defined]  # noqa: SLF001 - by type
+    methods[types.MethodType] = _of_the_same_object(methods[types.MethodType])
     _put(copyreg, "_slotnames", _of_plain_slots)
     _put(collections.UserDict, "__copy__", _of_its_own)
     _put(collections.UserList, "__copy__", _of_its_own)
@@ -145,28 +148,62 @@ def _with_plain_members(create: Callable[..., Any]) -> Callable[..., Any]:
     def _create_(cls: Any, class_name: Any, names: Any = None, **options: Any) -> Any:
         if _namespace is not None and names is not None:
             names = _plain_members(names)
+            options["module"] = None  # it would be the source's own, and so would be what it derives from
+            if (mixed_in := options.get("type")) is not None:
+                classes.check_base(mixed_in)
         return create(cls, class_name, names, **options)
 
     return _create_
 
 
 def _of_ordinary_objects(reconstruct: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap what copies objects: it writes attributes of any name to what an object's reduction makes."""
+    """Wrap what copies objects: it writes attributes of any name to what an object's reduction, or a memo of copies, gives."""
 
-    def _reconstruct(original: Any, memo: Any, make: Callable[..., Any], *rest: Any, **options: Any) -> Any:
+    def _reconstruct(
+        original: Any, memo: Any, make: Any, args: Any, state: Any = None, *items: Any, **options: Any
+    ) -> Any:
         def make_alike(*args: Any) -> Any:
             made = make(*args)
             if type(made) is not type(original):
                 raise TypeError(f"a copy of {type(original).__name__} would be a {type(made).__name__}")
+            _write_state(made, state, memo)
             return made
 
         if _namespace is None:
-            return reconstruct(original, memo, make, *rest, **options)
-        if any(names.is_dunder(name) for name in getattr(original, "__dict__", ())):
-            raise TypeError(f"{type(original).__name__} with special attributes cannot be copied here")
-        return reconstruct(original, memo, make_alike, *rest, **options)
+            return reconstruct(original, memo, make, args, state, *items, **options)
+        return reconstruct(original, memo, make_alike, args, None, *items, **options)
 
     return _reconstruct
+
+
+def _write_state(made: Any, state: Any, memo: Any) -> None:
+    """Give a copy its attributes. Each is copied by itself: a memo could have something else for the whole."""
+
+    def copied(value: Any) -> Any:
+        return value if memo is None else copy.deepcopy(value, memo)
+
+    if state is None:
+        return
+    if hasattr(type(made), "__setstate__"):
+        made.__setstate__(tuple(map(copied, state)) if type(state) is tuple else copied(state))
+        return
+    for attributes in state if type(state) is tuple else (state,):
+        for name, value in (attributes or {}).items():
+            if wrong := names.why_unwritable_attribute(name):
+                raise TypeError(f"{type(made).__name__} cannot be copied here: {name} is {wrong}")
+            object.__setattr__(made, name, copied(value))
+
+
+def _of_the_same_object(_: Callable[..., Any]) -> Callable[..., Any]:
+    """Take the place of what copies methods, which a memo could bind to anything."""
+
+    def _deepcopy_method(method: Any, memo: Any) -> Any:
+        target = copy.deepcopy(method.__self__, memo)
+        if _namespace is not None and (type(target) is not type(method.__self__) or isinstance(target, type)):
+            return method
+        return type(method)(method.__func__, target)
+
+    return _deepcopy_method
 
 
 def _plain_members(given: Any) -> list[Any]:

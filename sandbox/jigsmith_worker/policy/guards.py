@@ -32,8 +32,8 @@ def _guarded_method(value: object, name: str, found: Any) -> Any:
 
     It is judged by what it is, not by what it was asked of: `super()`, aliases of typing and own classes lead to the same ones.
     """
-    if name == "__init__":
-        return _checked_init(value, found)
+    if name in names.HELD_TO_THEIR_CLASS:
+        return _held_to_its_class(value, name, found)
     if name in {"__setattr__", "__delattr__"}:
         return _checked_write(found)
     if name in {"__getattr__", "__set_name__"} and not own.is_own_function(getattr(found, "__func__", found)):
@@ -58,24 +58,31 @@ def _behind(value: Any) -> object:
     return value
 
 
-def _checked_init(value: object, init: Any) -> Any:
-    """Return an `__init__` that is no method of an object's, such as `Base.__init__`, held to objects of its own class.
+_super_self: Final = super.__dict__["__self__"].__get__
 
-    One that is generated or the library's would write to whatever it is called with, for Python itself does not look.
+
+def _held_to_its_class(value: object, name: str, found: Any) -> Any:
+    """Return a method that is generated or the library's, such as `Base.__init__`, held to objects of its own class.
+
+    It would write to, or read from, whatever it is called with, for Python itself does not look. Raises AttributeError for one
+    that something hands on from another object.
     """
-    cls = own.defining_class(value, "__init__")
-    if type(init) is not types.FunctionType or own.is_own_function(init) or cls is None:
-        return init
+    if type(found) is types.MethodType and not own.is_own_function(found.__func__):
+        if name == "__init__" and not (isinstance(value, super) or own.is_own(value)):
+            raise AttributeError(f"{name} of {type(value).__name__} cannot be called again here")
+        return found
+    if type(found) is not types.FunctionType or own.is_own_function(found):
+        return found
+    cls = own.class_with(value, name, found)
+    if cls is None:
+        raise AttributeError(f"{name} is not an attribute of {type(value).__name__}'s own class")
 
-    def checked(target: Any, /, *args: Any, **kwargs: Any) -> None:
+    def checked(target: Any, /, *args: Any, **kwargs: Any) -> Any:
         if cls not in type(target).__mro__:
-            raise TypeError(f"this __init__ is for objects of {cls.__name__}")
-        init(target, *args, **kwargs)
+            raise TypeError(f"this {name} is for objects of {cls.__name__}")
+        return found(target, *args, **kwargs)
 
     return checked
-
-
-_super_self: Final = super.__dict__["__self__"].__get__
 
 
 def _belongs_to(method: object, cls: type) -> bool:

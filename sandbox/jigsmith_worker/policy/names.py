@@ -42,9 +42,16 @@ DOORS: Final = frozenset(
 )  # fmt: skip
 """Public attributes that are refused on what comes from numpy, pandas and sympy."""
 
-SENSITIVE_ATTRIBUTES: Final = DOORS | {
-    "format", "format_map", "mro", "obj", "__init__", "__setattr__", "__delattr__", "__getattr__", "__set_name__"
-}  # fmt: skip
+HELD_TO_THEIR_CLASS: Final = frozenset(
+    f"__{name}__" for name in ("init", "repr", "hash", "eq", "ne", "lt", "le", "gt", "ge")
+)
+"""Methods that dataclasses generate: they would read or write attributes of any name of whatever they are called with."""
+
+SENSITIVE_ATTRIBUTES: Final = (
+    DOORS
+    | HELD_TO_THEIR_CLASS
+    | {"format", "format_map", "mro", "obj", "__setattr__", "__delattr__", "__getattr__", "__set_name__"}
+)
 """Names that are checked when they are read, because what they give depends on the object."""
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from jigsmith_worker.policy import names
 
 MODULE_NAME: Final = "function"
-"""The `__name__` of a function's globals, and so the `__module__` of its classes. No source can give it to another class."""
+"""The `__name__` of a function's globals, and so the `__module__` of its classes, named tuples and typed dicts."""
 
 plain_classes: Final[set[type]] = set()
 """Own classes all of whose bases are own, too, or have nothing private: the woven-in code skips the guards for these."""
@@ -110,6 +110,11 @@ def defines(value: object, name: str) -> bool:
 def defining_class(value: object, name: str) -> type | None:
     """Return the class in which a value, a class or what `super()` gives finds an attribute; None if in no class."""
     return next((cls for cls in _looked_through(value) if name in dictionary_of(cls)), None)
+
+
+def class_with(value: object, name: str, found: object) -> type | None:
+    """Return the class that has just this under a name; None if a value has it from elsewhere."""
+    return next((cls for cls in _looked_through(value) if dictionary_of(cls).get(name) is found), None)
 
 
 def _looked_through(value: object) -> tuple[type, ...]:
