@@ -29,7 +29,7 @@ test-compose: test-setup ## bring the deployment up, train, release and call in 
 test-faults: test-setup ## edit logs 10,000 times and kill runtimes 300 times (some 15 minutes)
 	@$(bin)/pytest -m faults tests/faults
 
-test-docker: setup ## run the sandbox suites under Docker with runc (needs Docker, `make images`)
+test-docker: setup ## run the suites of sandboxes and runtimes under Docker with runc (needs Docker, `make images`)
 	@$(bin)/pytest -m "docker and not gvisor"
 
 test-gvisor: setup ## run the sandbox suites under gVisor (needs Docker with the runtime runsc)

@@ -177,7 +177,9 @@ def _skip_without(backend: str) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Try tests with every backend, or with those that their module names in BACKENDS."""
     if "backend" in metafunc.fixturenames:
-        backends = getattr(metafunc.module, "BACKENDS", ["bubblewrap", "docker"])
+        backends = getattr(
+            metafunc.module, "BACKENDS", ["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
+        )
         metafunc.parametrize("backend", backends, indirect=True, scope="session")
 
 

@@ -5,14 +5,15 @@ that. With a virtual subclass (abc.ABC's `register`, a runtime-checkable Protoco
 str, a module. So the classes that patterns name are looked at before the match begins, wherever they come from.
 """
 
+import abc
 import builtins
 import dataclasses
+import enum
 import functools
 import inspect
 import keyword
 import types
 import typing
-from collections import abc
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -21,22 +22,20 @@ from jigsmith_worker.policy import names, own
 _STAND_FOR_BASES: Final = frozenset(
     {
         types.GenericAlias,
-        type(abc.Callable[[], None]),
+        type(Callable[[], None]),
         *(value for value in vars(typing).values() if isinstance(value, type)),
     }
 )
 """Types of what may stand among the bases of a class without being one (PEP 560)."""
 _FUNCTIONS_FOR_BASES: Final = (typing.NamedTuple, typing.TypedDict)
 
-_NO_BASES: Final = frozenset(
-    {
-        super,
-        types.GenericAlias,
-        dataclasses.Field,
-        functools.cached_property,
-        functools.partialmethod,
-        functools.singledispatchmethod,
-    }
+NO_BASES: Final = (
+    super,
+    types.GenericAlias,
+    dataclasses.Field,
+    functools.cached_property,
+    functools.partialmethod,
+    functools.singledispatchmethod,
 )
 """What these write to, or read from, their own attributes name; in a class derived from one, these would be the source's."""
 
@@ -60,7 +59,7 @@ def check_base(base: Any) -> None:
     if not isinstance(base, type) or issubclass(base, type):
         raise TypeError("a metaclass cannot be made here")
     for cls in base.__mro__:
-        if cls in _NO_BASES or not (cls in _bases or own.is_own_class(cls)):
+        if cls in NO_BASES or not (cls in _bases or own.is_own_class(cls)):
             raise TypeError(f"{cls.__name__} cannot be derived from here")
 
 
@@ -93,14 +92,14 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
             raise TypeError("the annotations of a class must be a plain dict")
         fields = _field_names(cls)
         for field in fields:
-            if type(field) is not str or not field.isidentifier() or keyword.iskeyword(field):
-                raise TypeError(f"{field!r} cannot be a field's name")
+            _check_identifier(field)
             if names.is_dunder(field) or names.why_unreadable_attribute(field):
                 raise TypeError(f"{field} cannot be a field's name")
             if found := _inherited_from_the_library(cls, field):
                 raise TypeError(f"{field} cannot be a field's name: it means something in {found.__name__}")
         chosen = options if all(_may_match(cls, field) for field in fields) else options | {"match_args": False}
         made: type = dataclasses.dataclass(cls, **chosen)
+        _looked_at.clear()
         own.note(made)  # with slots it is a new class
         return made
 
@@ -110,6 +109,8 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
 def pattern_class(cls: Any) -> Any:
     """Return a class that a pattern with positions names, if it reads nothing that it should not. Raises TypeError."""
     if isinstance(cls, type) and cls not in _looked_at:  # if it is no class, the match itself refuses it
+        if type(cls) not in _METACLASSES:
+            raise TypeError(f"{cls.__name__} cannot be matched by position here")
         found = own.defining_class(cls, "__match_args__")
         matched = () if found is None else own.dictionary_of(found)["__match_args__"]
         if type(matched) is not tuple:
@@ -117,10 +118,13 @@ def pattern_class(cls: Any) -> Any:
         for name in matched:
             if not _may_match(cls, name):
                 raise TypeError(f"a pattern cannot read {name} by its position: name public attributes, as in C(x=x)")
-        if all(map(names.is_plain, matched)):
+        if found is not None and all(map(names.is_plain, matched)):
             _looked_at.add(cls)
     return cls
 
+
+_METACLASSES: Final = frozenset({type, abc.ABCMeta, enum.EnumType, type(typing.Protocol)})
+"""Those that have no names for positions themselves."""
 
 _looked_at: Final[set[type]] = set()
 """Classes whose patterns are harmless, and stay so: nothing but `dataclass` could give them names later."""
@@ -135,6 +139,19 @@ def _may_match(cls: type, name: object) -> bool:
     if names.why_unreadable_attribute(name) or type(cls) is not type:
         return False  # only of a plain class is everything that is matched a real instance
     return own.is_own_class(own.defining_class(cls, name) or cls)
+
+
+def check_field(field: Any) -> None:
+    """Raise TypeError if this is a dataclass's field whose name is not to become part of a program."""
+    if isinstance(field, dataclasses.Field):
+        if type(field) is not dataclasses.Field:
+            raise TypeError("dataclasses.Field cannot be derived from here")
+        _check_identifier(field.name)
+
+
+def _check_identifier(name: object) -> None:
+    if type(name) is not str or not name.isidentifier() or keyword.iskeyword(name):
+        raise TypeError(f"{name!r} cannot be a field's name")
 
 
 def _inherited_from_the_library(cls: type, name: str) -> type | None:

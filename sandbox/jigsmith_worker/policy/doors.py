@@ -5,20 +5,25 @@ A class statement and an annotation are checked before they are compiled. The sa
 that are texts.
 """
 
+import calendar
 import collections
 import copy
-import copyreg
+import csv
+import dataclasses
+import difflib
 import enum
+import fractions
 import functools
 import inspect
 import operator
+import random
 import re
-import types
+import statistics
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jigsmith_worker.policy import classes, names
+from jigsmith_worker.policy import classes, copying, names, own
 
 _NAME: Final = r"\s*[^\W\d_]\w*(\.[^\W\d_]\w*)*\s*"
 _NAMES: Final = re.compile(rf"{_NAME}(\|{_NAME})*")
@@ -46,18 +51,92 @@ def replace() -> None:
     """Put the guarded functions in place. They do what they did until `guard` is called."""
     _put(typing.ForwardRef, "_evaluate", _of_names)
     _put(enum.EnumType, "_create_", _with_plain_members)
-    _put(copy, "_reconstruct", _of_ordinary_objects)
-    methods = copy._deepcopy_dispatch  # type: ignore[attr-defined]  # noqa: SLF001 - by type
-    methods[types.MethodType] = _of_the_same_object(methods[types.MethodType])
-    _put(copyreg, "_slotnames", _of_plain_slots)
-    _put(collections.UserDict, "__copy__", _of_its_own)
-    _put(collections.UserList, "__copy__", _of_its_own)
+    for name in ("_init_fn", "_repr_fn", "_tuple_str", "_hash_fn", "_frozen_get_del_attr"):
+        if hasattr(dataclasses, name):
+            _put(dataclasses, name, _of_plain_fields)
+    for name in ("_convert", "_coerce"):
+        _put(statistics, name, _of_no_metaclass)
+    copying.replace(guarding)
+    for cls, methods in _HELD_TO_THEIR_CLASS.items():
+        for name in methods.split():
+            _put(cls, name, functools.partial(_held, cls))
     alias = inspect.getmro(type(typing.List[int]))[1]  # noqa: UP006 - the class of all aliases
     _put(alias, "__call__", _without_metaclasses)
 
 
-def _put(owner: Any, name: str, guarded: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-    setattr(owner, name, guarded(getattr(owner, name)))
+_HELD_TO_THEIR_CLASS: Final[Mapping[Any, str]] = {
+    collections.ChainMap: "copy __copy__ new_child parents __ror__",
+    collections.Counter: "copy",
+    collections.UserDict: "copy __getitem__ __or__ __ror__ __ior__ __copy__",
+    collections.UserList: "copy __copy__ __getitem__ __add__ __radd__ __mul__ __rmul__ __iadd__ __imul__",
+    calendar.Calendar: "setfirstweekday firstweekday",
+    csv.DictReader: "fieldnames __next__",
+    csv.Sniffer: "sniff",
+    difflib.SequenceMatcher: "set_seq1 set_seq2 get_matching_blocks get_opcodes quick_ratio",
+    fractions.Fraction: "__copy__ __deepcopy__",
+    random.Random: "seed setstate gauss",
+}
+"""Methods that write to whatever they are called with, or call its class, which for a class is `type`."""
+_COPIED_HERE: Final = (collections.UserDict, collections.UserList)
+
+
+def _put(owner: Any, name: str, guarded: Callable[[Any], Any]) -> None:
+    setattr(owner, name, guarded(vars(owner)[name]))
+
+
+def _held(cls: type, method: Any) -> Any:
+    """Return a method, or a property, held to objects of its class."""
+    if isinstance(method, property):
+        return property(*(accessor and _held(cls, accessor) for accessor in (method.fget, method.fset, method.fdel)))
+
+    @functools.wraps(method)
+    def held(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if _namespace is not None:
+            if cls not in type(self).__mro__:
+                raise TypeError(f"{method.__name__} is for objects of {cls.__name__}")
+            if (
+                method.__name__ == "__copy__" and cls is not fractions.Fraction
+            ):  # they would write to what a `__new__` gives
+                made = object.__new__(type(self))
+                vars(made).update(vars(self), data=copy.copy(self.data))
+                return made
+        return method(self, *args, **kwargs)
+
+    return held
+
+
+def _of_no_metaclass(convert: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what calls the class of a datum, which for a class is a metaclass."""
+
+    def held(first: Any, second: Any) -> Any:
+        if _namespace is not None and any(isinstance(one, type) and issubclass(one, type) for one in (first, second)):
+            raise TypeError("classes are no data")
+        return convert(first, second)
+
+    return held
+
+
+def _of_plain_fields(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what makes a program of the names of a dataclass's fields, at the moment at which it does."""
+
+    def held(*args: Any, **kwargs: Any) -> Any:
+        if _namespace is not None:
+            for fields in (*args, *kwargs.values()):
+                for field in fields if type(fields) in (list, tuple) else ():
+                    classes.check_field(field)
+        return make(*args, **kwargs)
+
+    return held
+
+
+def own_only(decorate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a decorator that marks what it is given, for what is the source's own."""
+
+    def decorator(definition: Any) -> Any:
+        is_fresh = isinstance(definition, (property, classmethod, staticmethod))
+        return decorate(definition if is_fresh else own.writable(definition))
+
+    return decorator
 
 
 def check_names(given: Any) -> None:
@@ -119,31 +198,6 @@ def _without_metaclasses(call: Callable[..., Any]) -> Callable[..., Any]:
     return __call__
 
 
-def _of_its_own(copy_of: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap `UserDict.__copy__` and its like, which write to whatever the `__new__` of a class gives them."""
-
-    def __copy__(self: Any) -> Any:  # noqa: N807
-        if _namespace is None:
-            return copy_of(self)
-        made = object.__new__(type(self))
-        vars(made).update(vars(self), data=copy.copy(self.data))
-        return made
-
-    return __copy__
-
-
-def _of_plain_slots(slot_names: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap what says which slots are copied, which asks the class a second time."""
-
-    def _slotnames(cls: Any) -> Any:
-        found = slot_names(cls)
-        if _namespace is not None:
-            check_names(found)
-        return found
-
-    return _slotnames
-
-
 def _with_plain_members(create: Callable[..., Any]) -> Callable[..., Any]:
     def _create_(cls: Any, class_name: Any, names: Any = None, **options: Any) -> Any:
         if _namespace is not None and names is not None:
@@ -154,56 +208,6 @@ def _with_plain_members(create: Callable[..., Any]) -> Callable[..., Any]:
         return create(cls, class_name, names, **options)
 
     return _create_
-
-
-def _of_ordinary_objects(reconstruct: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap what copies objects: it writes attributes of any name to what an object's reduction, or a memo of copies, gives."""
-
-    def _reconstruct(
-        original: Any, memo: Any, make: Any, args: Any, state: Any = None, *items: Any, **options: Any
-    ) -> Any:
-        def make_alike(*args: Any) -> Any:
-            made = make(*args)
-            if type(made) is not type(original):
-                raise TypeError(f"a copy of {type(original).__name__} would be a {type(made).__name__}")
-            _write_state(made, state, memo)
-            return made
-
-        if _namespace is None:
-            return reconstruct(original, memo, make, args, state, *items, **options)
-        return reconstruct(original, memo, make_alike, args, None, *items, **options)
-
-    return _reconstruct
-
-
-def _write_state(made: Any, state: Any, memo: Any) -> None:
-    """Give a copy its attributes. Each is copied by itself: a memo could have something else for the whole."""
-
-    def copied(value: Any) -> Any:
-        return value if memo is None else copy.deepcopy(value, memo)
-
-    if state is None:
-        return
-    if hasattr(type(made), "__setstate__"):
-        made.__setstate__(tuple(map(copied, state)) if type(state) is tuple else copied(state))
-        return
-    for attributes in state if type(state) is tuple else (state,):
-        for name, value in (attributes or {}).items():
-            if wrong := names.why_unwritable_attribute(name):
-                raise TypeError(f"{type(made).__name__} cannot be copied here: {name} is {wrong}")
-            object.__setattr__(made, name, copied(value))
-
-
-def _of_the_same_object(_: Callable[..., Any]) -> Callable[..., Any]:
-    """Take the place of what copies methods, which a memo could bind to anything."""
-
-    def _deepcopy_method(method: Any, memo: Any) -> Any:
-        target = copy.deepcopy(method.__self__, memo)
-        if _namespace is not None and (type(target) is not type(method.__self__) or isinstance(target, type)):
-            return method
-        return type(method)(method.__func__, target)
-
-    return _deepcopy_method
 
 
 def _plain_members(given: Any) -> list[Any]:

@@ -5,10 +5,12 @@ Almost half of the standard library's modules lead in a few public steps to sys,
 says is public: its `__all__`, or the names given here where it has none or where the rest is not for strangers.
 """
 
+import abc
 import difflib
 import functools
 import importlib
 import types
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
@@ -76,7 +78,7 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     # get_type_hints and ForwardRef evaluate strings; the others look at or mark what they are given
     "typing": """*
         -get_type_hints -ForwardRef -evaluate_forward_ref -get_overloads -clear_overloads -no_type_check
-        -no_type_check_decorator -reveal_type
+        -no_type_check_decorator -reveal_type -dataclass_transform
     """,
     "unicodedata": ".",
     "urllib.parse": """
@@ -188,6 +190,9 @@ _REPLACED: Final[Mapping[str, Any]] = {
     "types.SimpleNamespace": own.SimpleNamespace,
     "dataclasses.dataclass": classes.dataclass,
     "functools.wraps": _wraps,
+    "abc.abstractmethod": doors.own_only(abc.abstractmethod),
+    "functools.total_ordering": doors.own_only(functools.total_ordering),
+    "typing.final": doors.own_only(typing.final),
     "typing.get_args": doors.get_args,
     "typing.get_origin": doors.get_origin,
 }
