@@ -113,7 +113,11 @@ class DockerBackend:
         """Return the ids of the owner's sandboxes, whoever started them; stopped containers count, to be removed."""
 
         def ask() -> list[str]:
-            found = self._engine().containers.list(all=True, filters={"label": f"{_OWNER_LABEL}={owner}"})
+            found = self._engine().containers.list(
+                all=True,
+                filters={"label": f"{_OWNER_LABEL}={owner}"},
+                ignore_removed=True,  # between being listed and being looked at
+            )
             return sorted(container.labels[_ID_LABEL] for container in found)
 
         return await self._blocking(ask)
