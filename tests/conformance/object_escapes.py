@@ -4,6 +4,13 @@ What lets them through in plain Python: functions take anything for `self`, help
 text may be of a class that says something else each time it is asked.
 """
 
+_EVALUATES = """@functools.singledispatch
+def g(a): pass
+def h(a: "int"): pass
+g.register(h)
+x = got[0]"""
+"""Has the library evaluate an annotation, by what was put in place of its own method."""
+
 OBJECT_ESCAPES = {
     "a forward reference of a text that lies": """
 import functools
@@ -40,11 +47,7 @@ def take(self, g, *rest):
     return int
 class A(type(typing.List[int]), _root=True): pass
 A(type(typing.get_args(typing.List["a"])[0]), int)._evaluate = take
-@functools.singledispatch
-def g(a): pass
-def h(a: "int"): pass
-g.register(h)
-x = got[0]""",
+""" + _EVALUATES,
     "an alias that reads from what it stands for": """
 import typing, random
 class A(type(typing.List[int]), _root=True): pass
@@ -215,11 +218,7 @@ def take(self, g, *rest):
 class N:
     _evaluate: object
 N.__init__(type(typing.get_args(typing.List["a"])[0]), take)
-@functools.singledispatch
-def g(a): pass
-def h(a: "int"): pass
-g.register(h)
-x = got[0]""",
+""" + _EVALUATES,
     "an __init__ of the library for its class": """
 import json
 json.JSONEncoder.__init__(json.JSONEncoder, default=lambda o: 7)
@@ -289,11 +288,7 @@ def take(self, g, *rest):
 class N:
     _evaluate: object
 type(list[int])(N, int).__init__(type(typing.get_args(typing.List["a"])[0]), take)
-@functools.singledispatch
-def g(a): pass
-def h(a: "int"): pass
-g.register(h)
-x = got[0]""",
+""" + _EVALUATES,
     "an __init__ that a copy binds to a module": """
 import copy, math
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ Guarding = Callable[[], bool]
 
 
 def replace(guarding: Guarding) -> None:
-    """Put the guarded functions in place of those of `copy` and `copyreg`."""
+    """Put the guarded functions in place of those of `copy` and `copyreg`, which have no public way to be guarded."""
     copy._reconstruct = _guarded_reconstruct(copy._reconstruct, guarding)  # type: ignore[attr-defined]  # noqa: SLF001
     by_type = copy._deepcopy_dispatch  # type: ignore[attr-defined]  # noqa: SLF001
     by_type[types.MethodType] = _guarded_method_copy(by_type[types.MethodType], guarding)

@@ -57,14 +57,14 @@ def replace() -> None:
     for name in ("_convert", "_coerce"):
         _put(statistics, name, _of_no_metaclass)
     copying.replace(guarding)
-    for cls, methods in _HELD_TO_THEIR_CLASS.items():
+    for cls, methods in _METHODS_OF_THEIR_CLASS.items():
         for name in methods.split():
             _put(cls, name, functools.partial(_held, cls))
     alias = inspect.getmro(type(typing.List[int]))[1]  # noqa: UP006 - the class of all aliases
     _put(alias, "__call__", _without_metaclasses)
 
 
-_HELD_TO_THEIR_CLASS: Final[Mapping[Any, str]] = {
+_METHODS_OF_THEIR_CLASS: Final[Mapping[Any, str]] = {
     collections.ChainMap: "copy __copy__ new_child parents __ror__",
     collections.Counter: "copy",
     collections.UserDict: "copy __getitem__ __or__ __ror__ __ior__ __copy__",
@@ -190,7 +190,7 @@ def _value_of(text: str) -> Any:
 def _without_metaclasses(call: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap what calls an alias, which calls what it stands for."""
 
-    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - it takes the place of one
         if _namespace is not None and issubclass(self.__origin__, type):
             raise TypeError("an alias of type cannot be called here: write a class statement to make a class")
         return call(self, *args, **kwargs)

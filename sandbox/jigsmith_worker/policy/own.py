@@ -64,7 +64,7 @@ def note(cls: type) -> None:
 def checked_getattr(find: Any) -> Any:
     """Decorate a `__getattr__`, so that it has no special attributes: numpy would read what an `__array_interface__` names."""
 
-    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807 - it takes the place of one
         if wrong := names.why_unreadable_attribute(name):
             raise AttributeError(f"{name} is {wrong} and cannot be read here")
         return find(self, name) if type(find) is types.FunctionType else find.__get__(self, type(self))(name)

@@ -204,7 +204,7 @@ def _check_functions(func: Any) -> None:
 def _without_special_names(original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a `__getattr__` that looks into data: numpy would believe an `__array_interface__` in a column."""
 
-    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807 - it takes the place of one
         if doors.guarding() and names.is_dunder(name):
             raise AttributeError(f"{name} is a special attribute and cannot be read here")
         return original(self, name)
