@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterable
 from typing import Any, Final
 
-from jigsmith_worker.policy import doors, imports, package_doors
+from jigsmith_worker.policy import doors, imports, package_doors, powers
 from jigsmith_worker.policy.guards import globals_for
 from jigsmith_worker.policy.own import MODULE_NAME
 from jigsmith_worker.policy.transformer import PolicyTransformer, Refusal
@@ -49,6 +49,7 @@ def compile_restricted(source: str) -> types.CodeType:
 def namespace() -> dict[str, Any]:
     """Return the globals of the one run of this process: guarded builtins, guards, imports by allow-list."""
     doors.guard(_globals)
+    powers.give_up()
     return _globals
 
 
@@ -65,6 +66,7 @@ def warm(profile_packages: Iterable[str]) -> None:
     """Allow what a profile's packages offer, and import now whatever may be imported later. Raises ImportError."""
     imports.allow(profile_packages)
     imports.facade_all()
+    powers.prepare(profile_packages)
     doors.replace()
     package_doors.replace(profile_packages)
     exec(compile_restricted(_SAMPLE), globals_for(MODULE_NAME))  # noqa: S102 - our own text

@@ -19,6 +19,7 @@ import operator
 import random
 import re
 import statistics
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -56,6 +57,7 @@ def replace() -> None:
             _put(dataclasses, name, _of_plain_fields)
     for name in ("_convert", "_coerce"):
         _put(statistics, name, _of_no_metaclass)
+    setattr(collections, "namedtuple", namedtuple)  # noqa: B010 - typing asks for it there
     copying.replace(guarding)
     for cls, methods in _METHODS_OF_THEIR_CLASS.items():
         for name in methods.split():
@@ -127,6 +129,26 @@ def _of_plain_fields(make: Callable[..., Any]) -> Callable[..., Any]:
         return make(*args, **kwargs)
 
     return held
+
+
+def namedtuple(
+    typename: Any, field_names: Any, *, rename: Any = False, defaults: Any = None, module: Any = None
+) -> Any:
+    """Take the place of `collections.namedtuple`, which may evaluate a text: nothing of the caller's runs while it does."""
+    return _make_namedtuple(
+        _plain_text(typename),
+        _plain_text(field_names) if isinstance(field_names, str) else [_plain_text(name) for name in field_names],
+        rename=bool(rename),
+        defaults=None if defaults is None else tuple(defaults),
+        module=sys._getframe(1).f_globals.get("__name__") if module is None else module,  # noqa: SLF001
+    )
+
+
+_make_namedtuple: Final = collections.namedtuple  # noqa: PYI024 - it is handed on
+
+
+def _plain_text(value: Any) -> str:
+    return str.__str__(str(value))
 
 
 def own_only(decorate: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -189,6 +189,7 @@ def _wraps(wrapped: Any) -> Callable[[Any], Any]:
 _REPLACED: Final[Mapping[str, Any]] = {
     "types.SimpleNamespace": own.SimpleNamespace,
     "dataclasses.dataclass": classes.dataclass,
+    "collections.namedtuple": doors.namedtuple,
     "functools.wraps": _wraps,
     "abc.abstractmethod": doors.own_only(abc.abstractmethod),
     "functools.total_ordering": doors.own_only(functools.total_ordering),

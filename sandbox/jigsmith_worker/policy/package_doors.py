@@ -51,6 +51,9 @@ def _replace_in_pandas() -> None:
     plotting = importlib.import_module("pandas.plotting._core")
     backend = plotting._get_plot_backend  # noqa: SLF001 - it imports a module of any name
     _replace("pandas", backend, _refusing(backend, "plotting"))
+    exceptions = importlib.import_module("pandas.util._exceptions")
+    level = exceptions.find_stack_level  # it looks at frames
+    _replace("pandas", level, lambda: 2 if doors.guarding() else level())
     applying = importlib.import_module("pandas.core.apply")
     _wrap(applying.Apply, "_apply_str", _of_one_function)
     frame, series = (importlib.import_module(f"pandas.core.{name}") for name in ("frame", "series"))
