@@ -82,6 +82,7 @@ class Session:
         """Count what earlier parts of the run spent, and go on counting; a replay spends nothing, not even time."""
         budget, journal = self.budget, self.journal
         if self.replay:
+            budget.stop()  # first: until here its clock ran
             # What the run's money was counted by, whatever table is shipped by now.
             budget.prices = {name: Price(*price) for name, price in (journal.fact("prices") or {}).items()}
         for answer in journal.each("answer"):
@@ -89,7 +90,6 @@ class Session:
             budget.estimated |= answer["estimated"]
         budget.spent.requests, budget.seconds_before = journal.fact("spent") or (0, 0.0)
         if self.replay:
-            budget.stop()
             return
         self._keep_prices(self.who.model, self.who.optimizer_model)
         budget.keep = lambda requests, seconds: journal.keep("spent", [requests, seconds], synced=False)

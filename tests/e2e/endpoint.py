@@ -1,7 +1,9 @@
 """An LLM endpoint whose answers a test decides: real HTTP, Chat Completions with tools."""
 
 import json
+import math
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,6 +21,8 @@ class Endpoint:
         """Status codes to answer with before anything else."""
         self.says_usage = True
         """Whether answers say what they took."""
+        self.served_max: float = math.inf
+        """Requests beyond so many wait until there may be more."""
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -29,6 +33,8 @@ class Endpoint:
                     self.end_headers()
                     return
                 endpoint.requests.append(request)
+                while len(endpoint.requests) > endpoint.served_max:
+                    time.sleep(0.01)
                 offered = {tool["function"]["name"] for tool in request.get("tools", [])}
                 completion = _completion(answer(request["messages"], offered))
                 if not endpoint.says_usage:

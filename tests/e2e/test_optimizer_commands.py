@@ -145,6 +145,7 @@ async def test_what_was_learned_is_measured_compared_and_proposed(shell: Shell, 
     assert shell.report() == 0
     shell.verify_a_receipt(before["report.html"].decode())
     # To the byte: a replay adds nothing to what the run was, not even its own seconds.
+    assert json.loads(before["summary.json"]) == json.loads((shell.folder / "run" / "summary.json").read_bytes())
     assert before == {name: (shell.folder / "run" / name).read_bytes() for name in before}
 
 

@@ -1,6 +1,7 @@
 """A run that is cut off goes on, to the same set, with no request paid for twice; and it can be replayed without a network."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -137,10 +138,13 @@ def test_a_killed_run_goes_on_to_the_same_end_and_pays_nothing_twice(runtime, en
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(runtime, endpoint, tmp_path: Path) -> None:
     """Exit code 130, no traceback; a second run without --resume is refused, with it goes on."""
     program = Program(runtime, endpoint, tmp_path)
+    endpoint.served_max = 30
     process = program.start()
-    while len(endpoint.requests) < 30:
+    while len(endpoint.requests) <= 30:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
+    time.sleep(1)  # it takes note before what is under way is answered
+    endpoint.served_max = math.inf
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 130, said
     assert "--resume" in said

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from jigsmith_optimizer.budget import Budget, BudgetExhaustedError, Limits, Price, PricesError, load_prices
+from jigsmith_optimizer.journal import Journal
+from jigsmith_optimizer.llm.endpoint import Access
+from jigsmith_optimizer.session import JOURNAL, Means, RuntimeAddress, Session, Who
 
 
 def test_requests_are_counted_also_while_they_are_under_way() -> None:
@@ -103,3 +106,12 @@ def test_money_does_not_depend_on_the_order_of_answers() -> None:
             budget.used(*one)
         found.add(budget.spent.money)
     assert len(found) == 1
+
+
+async def test_a_replay_adds_no_time_of_its_own(tmp_path: Path) -> None:
+    """Not even what passed while it was being set up: its report has to be the run's to the byte."""
+    async with Journal(tmp_path / JOURNAL) as journal:
+        journal.keep("spent", [3, 7.25])
+    replay = Session(tmp_path, "run-1", Who("set", "m", "m"), Means(RuntimeAddress(), Access()), seed=1, replay=True)
+    assert (replay.budget.spent.requests, replay.budget.seconds) == (3, 7.25)
+    await replay.journal.aclose()
