@@ -167,7 +167,7 @@ class Executor:
     def check_room(self, target: Target, principal: Principal, deadline: float | None) -> None:
         """Raise what `execute` would raise for want of room. `deadline` is in the loop's time."""
         permit(target, principal)
-        self._lanes[lane_of(target)].check(deadline)
+        self._lanes[lane_of(target)].check(principal.name, deadline)
 
     async def prepare(self, request: Request) -> Resolution:
         """Check name, rights and arguments. Raises what `execute` raises before anything is run."""
@@ -182,7 +182,8 @@ class Executor:
         lane = self._lanes[resolution.lane]
         place = lane.enter_at_once()
         if place is None:
-            place = await stop.guard(lane.enter(request.deadline, sys.getsizeof(request.arguments_json)))
+            brings_bytes = sys.getsizeof(request.arguments_json)
+            place = await stop.guard(lane.enter(request.principal.name, request.deadline, brings_bytes))
         try:
             begun = await self._begin(request, resolution)
             while not self._targets.holds(resolution):  # the channel moved while we waited

@@ -74,9 +74,9 @@ class Registration:
         if faults:
             raise RequestInvalidError(f"{faults[0].field}: {faults[0].description}", *faults)
 
-    async def check_source(self, definition: Definition, deadline: float | None) -> None:
+    async def check_source(self, principal: Principal, definition: Definition, deadline: float | None) -> None:
         """Ask the policy gate, in a sandbox. Raises PolicyRefusedError, QueueFullError, SandboxUnavailableError."""
-        place = await self.lane.enter(deadline, sys.getsizeof(definition.source))
+        place = await self.lane.enter(principal.name, deadline, sys.getsizeof(definition.source))
         try:
             verdict = await self.pool.check(
                 definition.source,

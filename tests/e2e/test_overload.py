@@ -133,3 +133,33 @@ async def test_a_wait_longer_than_the_deadline_is_refused_at_once(new_runtime) -
         for one in running:
             one.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_who_fills_the_queue_keeps_nobody_else_from_it(new_runtime) -> None:
+    """Callers of one lane take turns, and those who wait in masses make room: the other one waits for two of theirs at most."""
+    runtime = new_runtime("--concurrency", "1", "--max-waiting", "6", "--sandboxes", "1")
+    async with (
+        AsyncClient(runtime.address, token=runtime.token("optimizer"), timeout_s=60) as greedy,
+        AsyncClient(runtime.address, token=runtime.token("evaluator"), timeout_s=60) as modest,
+    ):
+        name = await register(greedy, "import time\ndef f():\n    time.sleep(0.3)\n    return 1")
+        ended: list[str] = []
+
+        async def invoke(client: AsyncClient, who: str) -> str:
+            try:
+                await client.invoke(name)
+            except errors.OverloadedError as error:
+                return str(error)
+            ended.append(who)
+            return "served"
+
+        of_greedy = [asyncio.create_task(invoke(greedy, "greedy")) for _ in range(20)]
+        await asyncio.sleep(0.2)
+        before = len(ended)
+        assert await invoke(modest, "modest") == "served"
+        assert ended[before:].count("greedy") <= 2
+        of_modest = await asyncio.gather(*(invoke(modest, "modest") for _ in range(2)))
+        assert of_modest == ["served"] * 2
+        said = await asyncio.gather(*of_greedy)
+    assert [one for one in said if "others need the room" in one]
+    assert said.count("served") >= 5

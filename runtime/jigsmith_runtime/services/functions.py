@@ -42,7 +42,7 @@ class FunctionService(function_pb2_grpc.FunctionServiceServicer):
         definition = wire.definition(parent, request.function_version)
         provenance = wire.provenance(request.function_version.provenance)
         self._registration.check_definition(definition)
-        await self._registration.check_source(definition, deadline_of(context))
+        await self._registration.check_source(principal, definition, deadline_of(context))
         made = await self._changes.make(
             lambda connection: self._registration.version(connection, principal, definition, provenance),
             request=key,
