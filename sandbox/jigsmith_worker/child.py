@@ -131,7 +131,7 @@ def _rehearse() -> None:
     """Make a call of no consequence before the real one is waited for: what is slow the first time is slow then."""
     todo = work.decode(_REHEARSAL)
     namespace = policy.rehearsal_namespace()
-    _call(todo, namespace, _go_on)
+    _call(todo, namespace, _go_on, _go_on)
     del namespace[todo.entry_point]
 
 
@@ -152,9 +152,10 @@ def _serve() -> int:
     if todo.what == work.COMPILE:
         wait()
         answer = _compile(todo)
+    elif todo.restricted:
+        answer = _call(todo, policy.namespace(), wait, policy.give_up_powers)
     else:
-        unguarded = {"__name__": "function", "__builtins__": __builtins__}
-        answer = _call(todo, policy.namespace() if todo.restricted else unguarded, wait)
+        answer = _call(todo, {"__name__": "function", "__builtins__": __builtins__}, wait, _go_on)
     if os.getpid() != itself:  # a fork of user code came back here: one call, one answer
         return 1
     _send(answer)
@@ -181,7 +182,7 @@ def _wait_for_go() -> None:
 
 
 def _go_on() -> None:
-    """Wait for nothing."""
+    """Wait for nothing, and give up nothing."""
 
 
 def _send(answer: bytes) -> None:
@@ -222,15 +223,17 @@ def _refused(refusals: list[tuple[int, int, str, str]]) -> bytes:
     return frames.encode({"kind": OutcomeKind.REFUSED.value, "refusals": bounded})
 
 
-def _call(todo: work.Work, namespace: dict[str, Any], wait: Callable[[], None]) -> bytes:
-    """Run a function; `wait` returns when it may begin. Before that, only what is ours does anything."""
+def _call(todo: work.Work, namespace: dict[str, Any], wait: Callable[[], None], give_up: Callable[[], None]) -> bytes:
+    """Run a function; `wait` returns when it may begin, and `give_up` is the last that is done before its source is run."""
     try:
         try:
             arguments, _ = _from_json(todo.arguments.decode().lstrip(), 0)  # the host knows that it is JSON
         finally:
             wait()  # with an answer, too: nobody would hear it before
         code: types.CodeType = marshal.loads(todo.code)  # noqa: S302 - from a child of ours that compiles and runs nothing
-        text = "".join(_to_json(_run(code, todo.entry_point, arguments, namespace), 0)).encode()
+        program = types.FunctionType(code, namespace)  # `exec` would be a power that the source could come by
+        give_up()
+        text = "".join(_to_json(_run(program, todo.entry_point, arguments), 0)).encode()
     except _UserFailureError as failure:
         return _failed(failure.kind, failure.error)
     except (TypeError, ValueError, RecursionError) as error:
@@ -252,10 +255,10 @@ class _UserFailureError(Exception):
         self.error = error
 
 
-def _run(code: types.CodeType, entry_point: str, arguments: dict[str, Any], namespace: dict[str, Any]) -> Any:
+def _run(program: types.FunctionType, entry_point: str, arguments: dict[str, Any]) -> Any:
     try:
-        exec(code, namespace)  # noqa: S102 - what this process is for
-        function: Callable[..., Any] = namespace[entry_point]
+        program()
+        function: Callable[..., Any] = program.__globals__[entry_point]
         result = function(**arguments)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of user code are answers too

@@ -14,7 +14,7 @@ from jigsmith_worker.policy.guards import globals_for
 from jigsmith_worker.policy.own import MODULE_NAME
 from jigsmith_worker.policy.transformer import PolicyTransformer, Refusal
 
-__all__ = ["PolicyRefusedError", "Refusal", "check", "compile_restricted", "namespace", "warm"]
+__all__ = ["PolicyRefusedError", "Refusal", "check", "compile_restricted", "give_up_powers", "namespace", "warm"]
 
 SOURCE_BYTES_MAX: Final = 65_536
 FILENAME: Final = "<function>"
@@ -49,8 +49,12 @@ def compile_restricted(source: str) -> types.CodeType:
 def namespace() -> dict[str, Any]:
     """Return the globals of the one run of this process: guarded builtins, guards, imports by allow-list."""
     doors.guard(_globals)
-    powers.give_up()
     return _globals
+
+
+def give_up_powers() -> None:
+    """Have the interpreter refuse for the rest of this process what no function may do, whatever it gets hold of."""
+    powers.give_up()
 
 
 def rehearsal_namespace() -> dict[str, Any]:

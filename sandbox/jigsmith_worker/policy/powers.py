@@ -21,8 +21,8 @@ from typing import Any, Final
 from jigsmith_worker.policy import packages
 
 _Hook = Callable[[str, tuple[Any, ...]], None]
-_Permission = tuple[types.CodeType, dict[str, Any] | None]
-"""Of the function with that code: the globals of the only module that may call it for this, or None for any."""
+_Permission = tuple[types.CodeType, tuple[dict[str, Any], ...]]
+"""Of the function with that code: the globals of those modules that may call it for this, or none for any."""
 _Permissions = Mapping[str, Mapping[types.CodeType, _Permission]]
 """For each event, by code. Equal code may be another's, so the code itself is part of the permission."""
 
@@ -32,15 +32,17 @@ _RUN_A_TEXT: Final = """
     sympy.parsing.sympy_parser:parse_expr sympy.parsing.sympy_parser:eval_expr<jigsmith_worker.policy.package_doors
     sympy.polys.monomials:MonomialOps._build<sympy.polys.monomials
 """
-"""Functions that do such things themselves for a reason; after `<`, for one that takes the text from its caller, the module
-that has to be that caller."""
+"""Functions that do such things themselves for a reason; after `<`, for one that takes the text from its caller, the modules
+of which one has to be that caller."""
 _MAY: Final[Mapping[str, str]] = {  # by event: https://docs.python.org/3/library/audit_events.html
-    "compile": f"{_RUN_A_TEXT} ast:parse typing:ForwardRef.__init__",
-    "exec": f"{_RUN_A_TEXT} jigsmith_worker.child:_run importlib._bootstrap:_call_with_frames_removed",
-    "marshal.loads": "jigsmith_worker.child:_call importlib._bootstrap_external:_compile_bytecode",
+    "compile": f"""{_RUN_A_TEXT}
+        ast:parse<jigsmith_worker.policy.package_doors,sympy.parsing.sympy_parser typing:ForwardRef.__init__<typing
+    """,
+    "exec": f"{_RUN_A_TEXT} importlib._bootstrap:_call_with_frames_removed<importlib._bootstrap_external",
+    "marshal.loads": "importlib._bootstrap_external:_compile_bytecode<importlib._bootstrap_external",
     "object.__getattr__": """
         jigsmith_worker.child:_traceback jigsmith_worker.policy.own:_is_checked
-        inspect:_signature_from_function inspect:_signature_is_functionlike
+        inspect:_signature_from_function inspect:_signature_is_functionlike typing:overload
         sympy.core.decorators:__sympifyit sympy.core.decorators:_SympifyWrapper.make_wrapped
         pandas.core.common:is_setitem_syntax_in_caller_frame
     """,
@@ -77,7 +79,7 @@ def give_up() -> None:
 
 def _listed(functions: str, absent: AbstractSet[str]) -> Iterator[tuple[types.CodeType, _Permission]]:
     for function in functions.split():
-        path, _, caller = function.partition("<")
+        path, _, callers = function.partition("<")
         module, _, name = path.partition(":")
         if module.partition(".")[0] in absent:
             continue
@@ -86,10 +88,49 @@ def _listed(functions: str, absent: AbstractSet[str]) -> Iterator[tuple[types.Co
         except AttributeError:
             continue  # of another version of Python
         code = inspect.unwrap(found).__code__
-        yield code, (code, vars(importlib.import_module(caller)) if caller else None)
+        present = [caller for caller in filter(None, callers.split(",")) if caller.partition(".")[0] not in absent]
+        yield code, (code, tuple(vars(importlib.import_module(caller)) for caller in present))
 
 
 # What follows uses nothing but what is bound in it: globals and builtins could be changed by what it is to stop.
+
+
+class _Probe(Exception):  # noqa: N818 - it tells of no error
+    """Raised to learn who is asking."""
+
+
+def _hook(may: _Permissions, library: tuple[str, ...]) -> _Hook:
+    anybody_may, writable, refused, probe = _ANYBODY_MAY, _WRITABLE, PermissionError, _Probe
+    is_of_the_library, is_permitted = _path_check(library), _permission_check(may)
+    looked_at: object = None
+    """What this is looking at itself, which is announced to it like everything else. Nobody else has it then."""
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        nonlocal looked_at
+        if event in anybody_may or (args and args[0] is looked_at is not None):
+            return
+        caller: Any = None
+        try:
+            raise probe  # noqa: TRY301 - for its traceback, whose frame is this one
+        except probe as raised:
+            looked_at = trace = raised.__traceback__
+            caller = trace and trace.tb_frame.f_back
+            looked_at = caller
+            code = caller.f_code
+        finally:
+            looked_at = None
+        if event == "import":
+            allowed = args[1] is None or is_of_the_library(args[1])
+        elif event == "object.__setattr__" and args[1] in writable:
+            allowed = True
+        elif event in ("open", "os.listdir"):
+            allowed = is_permitted(event, caller, code) and is_of_the_library(args[0])
+        else:
+            allowed = is_permitted(event, caller, code)
+        if not allowed:
+            raise refused(f"{event} cannot be used here")
+
+    return hook
 
 
 def _path_check(library: tuple[str, ...]) -> Callable[[Any], bool]:
@@ -101,46 +142,17 @@ def _path_check(library: tuple[str, ...]) -> Callable[[Any], bool]:
     return is_of_the_library
 
 
-def _permission_check(may: _Permissions) -> Callable[[str, types.FrameType], bool]:
+def _permission_check(may: _Permissions) -> Callable[[str, types.FrameType, types.CodeType], bool]:
     nothing: dict[types.CodeType, _Permission] = {}
 
-    def is_permitted(event: str, caller: types.FrameType) -> bool:
-        permission = may.get(event, nothing).get(caller.f_code)
-        if permission is None:
+    def is_permitted(event: str, caller: types.FrameType, code: types.CodeType) -> bool:
+        permission = may.get(event, nothing).get(code)
+        if permission is None or permission[0] is not code:
             return False
-        code, called_from = permission
         back = caller.f_back
-        return code is caller.f_code and (called_from is None or (back is not None and back.f_globals is called_from))
+        for module in permission[1]:
+            if back is not None and back.f_globals is module:
+                return True
+        return not permission[1]
 
     return is_permitted
-
-
-def _hook(may: _Permissions, library: tuple[str, ...]) -> _Hook:
-    anybody_may, writable, refused = _ANYBODY_MAY, _WRITABLE, PermissionError
-    frame_of, own = sys._getframe, globals()  # noqa: SLF001 - the public name of it
-    is_of_the_library, is_permitted = _path_check(library), _permission_check(may)
-    looking = False
-
-    def hook(event: str, args: tuple[Any, ...]) -> None:
-        nonlocal looking
-        if event in anybody_may or (looking and event == "sys._getframe"):
-            return
-        looking = True
-        try:
-            caller = frame_of(1)
-        finally:
-            looking = False
-        if caller.f_globals is own:  # that was this module, when it read `f_code`
-            return
-        if event == "import":
-            allowed = args[1] is None or is_of_the_library(args[1])
-        elif event == "object.__setattr__" and args[1] in writable:
-            allowed = True
-        elif event in ("open", "os.listdir"):
-            allowed = is_permitted(event, caller) and is_of_the_library(args[0])
-        else:
-            allowed = is_permitted(event, caller)
-        if not allowed:
-            raise refused(f"{event} cannot be used here")
-
-    return hook
