@@ -155,7 +155,11 @@ def _serve() -> int:
     elif todo.restricted:
         answer = _call(todo, policy.namespace(), wait, policy.give_up_powers)
     else:
-        answer = _call(todo, {"__name__": "function", "__builtins__": __builtins__}, wait, _go_on)
+        module = sys.modules[policy.MODULE_NAME] = types.ModuleType(policy.MODULE_NAME)
+        namespace = vars(module)
+        namespace.clear()
+        namespace |= {"__name__": policy.MODULE_NAME, "__doc__": None, "__builtins__": __builtins__}
+        answer = _call(todo, namespace, wait, _go_on)
     if os.getpid() != itself:  # a fork of user code came back here: one call, one answer
         return 1
     _send(answer)

@@ -14,6 +14,7 @@ from jigsmith_worker.isolation import Isolation
 from jigsmith_worker.outcome import OutcomeKind
 from jigsmith_worker.policy import names
 
+from tests.conformance.class_escapes import CLASS_ESCAPES
 from tests.conformance.conftest import BACKENDS, OWNER, call, working_backend
 from tests.conformance.foreign_escapes import FOREIGN_ESCAPES
 from tests.conformance.library_escapes import LIBRARY_ESCAPES
@@ -122,7 +123,7 @@ if x is None: raise ValueError""",
     "typing.ForwardRef": "import typing\nx = typing.ForwardRef('__import__(\"os\")')",
     "dataclasses.make_dataclass": "import dataclasses\nx = dataclasses.make_dataclass('C', [('a', int, None)], namespace={'__reduce__': 1})",
     "functools.wraps with attributes": "import functools\nx = functools.wraps(print, assigned=['__self__'])(lambda: 0).__self__",
-    "functools.update_wrapper": "import functools\nx = functools.update_wrapper(lambda: 0, print)",
+    "functools.update_wrapper": "import functools, textwrap\nx = functools.update_wrapper(textwrap.dedent, print)",
     "collections.namedtuple with code": "import collections\nx = collections.namedtuple('C', 'a', module='os').__new__.__globals__",
     "partial's func": "import functools\nx = functools.partial(print).func.__self__",
     "random.SystemRandom": "import random\nx = random.SystemRandom",
@@ -291,7 +292,7 @@ object.__setattr__(x, '__class__', R)""",
     "__set_name__ that reaches the class": "class D:\n    def __set_name__(self, owner, name): self.a = owner.__dict__\nclass C:\n    d = D()\nx = C.d.a",
     "__set_name__ that writes the class": "class D:\n    def __set_name__(self, owner, name): setattr(owner, '__match_args__', ('gi_frame',))\nclass C:\n    d = D()\nx = C",
     "__class_getitem__ that is getattr": "class C:\n    @classmethod\n    def __class_getitem__(cls, name): return getattr(cls, name)\nx = C['__dict__']",
-    "__init_subclass__ that reaches the class": "class C:\n    def __init_subclass__(cls): cls.a = cls.__mro__\nclass D(C): pass\nx = D.a",
+    "__init_subclass__ that reaches the class": "class C:\n    def __init_subclass__(cls): cls.a = cls.__mro__[-1].__subclasses__()\nclass D(C): pass\nx = D.a",
     "__init_subclass__ with attributes": "class C:\n    def __init_subclass__(cls, **more):\n        for name, value in more.items(): setattr(cls, name, value)\nclass D(C, __match_args__=('gi_frame',)): pass\nx = D",
     "a descriptor that is a function": "class C:\n    def m(self): return 1\nx = C.m.__get__(1)",
     "a descriptor's bound self": "x = [].append.__self__",
@@ -390,7 +391,7 @@ if sys.version_info >= (3, 12):
         "a starred type parameter": "def g[*_getattr_](): return int.mro\nx = g()",
         "a parameter specification": "def g[**_getattr_](): return int.mro\nx = g()",
     }
-ESCAPES |= LIBRARY_ESCAPES | OBJECT_ESCAPES | FOREIGN_ESCAPES
+ESCAPES |= LIBRARY_ESCAPES | OBJECT_ESCAPES | FOREIGN_ESCAPES | CLASS_ESCAPES
 ESCAPES |= {f"a guard shadowed by {way}": source for way, source in _SHADOWS.items()}
 
 _WITHOUT_THE_GATE = """

@@ -5,17 +5,20 @@ from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.outcome import OutcomeKind
 
 from tests.conformance.conftest import call
+from tests.conformance.idiom_programs import IDIOM_PROGRAMS
 from tests.conformance.programs import PROGRAMS
 
+ORDINARY = PROGRAMS | IDIOM_PROGRAMS
 
-@pytest.mark.parametrize("name", PROGRAMS)
+
+@pytest.mark.parametrize("name", ORDINARY)
 async def test_a_program_runs_as_without_the_policy(pool: Pool, name: str) -> None:
     """The gate accepts it, and its guards change nothing."""
-    plain = await pool.run(call(PROGRAMS[name]))
+    plain = await pool.run(call(ORDINARY[name]))
     assert plain.kind is OutcomeKind.RETURNED, plain
     assert plain.result_json not in {None, "null"}
-    guarded = await pool.run(call(PROGRAMS[name], policy="restricted"))
-    assert guarded.result_json == plain.result_json, guarded
+    guarded = await pool.run(call(ORDINARY[name], policy="restricted"))
+    assert (guarded.result_json, guarded.output) == (plain.result_json, plain.output), guarded
 
 
 ADVICE = {

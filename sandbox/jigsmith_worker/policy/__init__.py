@@ -14,7 +14,16 @@ from jigsmith_worker.policy.guards import globals_for
 from jigsmith_worker.policy.own import MODULE_NAME
 from jigsmith_worker.policy.transformer import PolicyTransformer, Refusal
 
-__all__ = ["PolicyRefusedError", "Refusal", "check", "compile_restricted", "give_up_powers", "namespace", "warm"]
+__all__ = [
+    "MODULE_NAME",
+    "PolicyRefusedError",
+    "Refusal",
+    "check",
+    "compile_restricted",
+    "give_up_powers",
+    "namespace",
+    "warm",
+]
 
 SOURCE_BYTES_MAX: Final = 65_536
 FILENAME: Final = "<function>"
@@ -69,9 +78,9 @@ _globals: Final = globals_for(MODULE_NAME)
 def warm(profile_packages: Iterable[str]) -> None:
     """Allow what a profile's packages offer, and import now whatever may be imported later. Raises ImportError."""
     imports.allow(profile_packages)
-    imports.facade_all()
     powers.prepare(profile_packages)
     doors.replace()
+    imports.facade_all()
     package_doors.replace(profile_packages)
     exec(compile_restricted(_SAMPLE), globals_for(MODULE_NAME))  # noqa: S102 - our own text
 

@@ -7,13 +7,16 @@ str, a module. So the classes that patterns name are looked at before the match 
 
 import abc
 import builtins
+import contextlib
 import dataclasses
 import enum
 import functools
 import inspect
 import keyword
+import sys
 import types
 import typing
+import unicodedata
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -36,8 +39,23 @@ NO_BASES: Final = (
     functools.cached_property,
     functools.partialmethod,
     functools.singledispatchmethod,
+    contextlib.redirect_stdout,
+    contextlib.redirect_stderr,
 )
 """What these write to, or read from, their own attributes name; in a class derived from one, these would be the source's."""
+
+
+class _Metaclass:
+    """Stands for a metaclass in a class statement, where it cannot be called."""
+
+    def __init__(self, stands_for: type) -> None:
+        self.stands_for = stands_for
+
+    def __repr__(self) -> str:
+        return f"<class '{self.stands_for.__module__}.{self.stands_for.__name__}'>"
+
+
+ABC_META: Final = _Metaclass(abc.ABCMeta)
 
 _bases: Final[set[type]] = set()
 """The classes of the library that may be derived from, those with a public name, and what these derive from themselves."""
@@ -52,6 +70,11 @@ def note_public(value: Any) -> None:
 
 for _public in (*vars(builtins).values(), *types.resolve_bases(_FUNCTIONS_FOR_BASES)):
     note_public(_public)
+
+
+def is_public(cls: type) -> bool:
+    """Return whether a class of the library may be derived from and called."""
+    return cls in _bases
 
 
 def check_base(base: Any) -> None:
@@ -72,11 +95,28 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **options: 
             raise TypeError(f"{type(base).__name__} cannot be a base of a class here")
     for base in types.resolve_bases(bases):
         check_base(base)
+    if "metaclass" in options:
+        if options["metaclass"] is not ABC_META:
+            raise TypeError("a class can have no metaclass here but abc.ABCMeta")
+        options["metaclass"] = abc.ABCMeta
     cls = builtins.__build_class__(body, name, *bases, **options)
     if isinstance(cls, type):
         check_base(cls)  # the bases were resolved once more
+        _check_names_read(cls)
         own.note(cls)
     return cls
+
+
+_annotations = types.ModuleType(own.MODULE_NAME)
+vars(_annotations).update(
+    typing=typing, dataclasses=dataclasses,
+    ClassVar=typing.ClassVar, InitVar=dataclasses.InitVar, KW_ONLY=dataclasses.KW_ONLY,
+)  # fmt: skip
+sys.modules[own.MODULE_NAME] = _annotations
+"""Where `dataclasses` looks for what annotations that are texts name, and where the methods live that it generates.
+
+Not the globals of the function: by these it is known what is the source's own.
+"""
 
 
 def dataclass(cls: Any = None, /, **options: Any) -> Any:
@@ -99,6 +139,8 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
                 raise TypeError(f"{field} cannot be a field's name: it means something in {found.__name__}")
         chosen = options if all(_may_match(cls, field) for field in fields) else options | {"match_args": False}
         made: type = dataclasses.dataclass(cls, **chosen)
+        for one in {made, cls, *_derived_from(cls)}:
+            _check_names_read(one)
         _looked_at.clear()
         own.note(made)  # with slots it is a new class
         return made
@@ -138,7 +180,16 @@ def _may_match(cls: type, name: object) -> bool:
         return True
     if names.why_unreadable_attribute(name) or type(cls) is not type:
         return False  # only of a plain class is everything that is matched a real instance
+    if name in names.SENSITIVE_ATTRIBUTES and names.is_dunder(name):
+        return False
     return own.is_own_class(own.defining_class(cls, name) or cls)
+
+
+def check_names(given: Any) -> None:
+    """Check the names of attributes that a class is to have. Raises TypeError."""
+    for name in given:
+        if type(name) is not str or names.why_unbindable(name):
+            raise TypeError(f"a class cannot be given {name!r} here: write a class statement")
 
 
 def check_field(field: Any) -> None:
@@ -150,8 +201,34 @@ def check_field(field: Any) -> None:
 
 
 def _check_identifier(name: object) -> None:
-    if type(name) is not str or not name.isidentifier() or keyword.iskeyword(name):
+    if type(name) is not str or not name.isidentifier() or keyword.iskeyword(name) or not _is_as_compiled(name):
         raise TypeError(f"{name!r} cannot be a field's name")
+
+
+def _is_as_compiled(name: str) -> bool:
+    """Return whether the compiler takes a name as it is written (PEP 3131)."""
+    return unicodedata.normalize("NFKC", name) == name
+
+
+def _derived_from(cls: type) -> set[type]:
+    direct: list[type] = type.__subclasses__(cls)
+    return {*direct, *(one for derived in direct for one in _derived_from(derived))}
+
+
+def _check_names_read(cls: type) -> None:
+    """Raise TypeError if the names that a base of this class gives make patterns or dataclasses read what is the library's.
+
+    They were harmless for that base, and read the attributes of objects of all that are derived from it.
+    """
+    theirs = [one for one in cls.__mro__ if not own.is_own_class(one)]
+    for base in cls.__mro__:
+        if own.is_own_class(base):
+            dictionary = own.dictionary_of(base)
+            for name in (*dictionary.get("__match_args__", ()), *dictionary.get("__dataclass_fields__", ())):
+                if type(name) is str and not names.is_plain(name):
+                    for one in theirs:
+                        if name in own.dictionary_of(one):
+                            raise TypeError(f"{name}, which {base.__name__} names, means something in {one.__name__}")
 
 
 def _inherited_from_the_library(cls: type, name: str) -> type | None:

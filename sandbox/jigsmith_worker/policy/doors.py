@@ -7,11 +7,11 @@ that are texts.
 
 import calendar
 import collections
+import contextlib
 import copy
 import csv
 import dataclasses
 import difflib
-import enum
 import fractions
 import functools
 import inspect
@@ -20,11 +20,13 @@ import random
 import re
 import statistics
 import sys
+import types
 import typing
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jigsmith_worker.policy import classes, copying, names, own
+from jigsmith_worker.policy import classes, copying, enum_doors, functools_doors, names, own
 
 _NAME: Final = r"\s*[^\W\d_]\w*(\.[^\W\d_]\w*)*\s*"
 _NAMES: Final = re.compile(rf"{_NAME}(\|{_NAME})*")
@@ -51,7 +53,6 @@ def guarding() -> bool:
 def replace() -> None:
     """Put the guarded functions in place. They do what they did until `guard` is called."""
     _put(typing.ForwardRef, "_evaluate", _of_names)
-    _put(enum.EnumType, "_create_", _with_plain_members)
     for name in ("_init_fn", "_repr_fn", "_tuple_str", "_hash_fn", "_frozen_get_del_attr"):
         if hasattr(dataclasses, name):
             _put(dataclasses, name, _of_plain_fields)
@@ -59,11 +60,15 @@ def replace() -> None:
         _put(statistics, name, _of_no_metaclass)
     setattr(collections, "namedtuple", namedtuple)  # noqa: B010 - typing asks for it there
     copying.replace(guarding)
+    enum_doors.replace(guarding)
+    functools_doors.replace(guarding)
     for cls, methods in _METHODS_OF_THEIR_CLASS.items():
         for name in methods.split():
             _put(cls, name, functools.partial(_held, cls))
-    alias = inspect.getmro(type(typing.List[int]))[1]  # noqa: UP006 - the class of all aliases
-    _put(alias, "__call__", _without_metaclasses)
+    named, alias = inspect.getmro(type(typing.List[int]))[:2]  # noqa: UP006 - the classes of aliases
+    _put(alias, "__call__", _of_own_objects)
+    for cls in (named, type(typing.Annotated[int, ""])):
+        _put(cls, "__eq__", _of_what_is_the_same)
 
 
 _METHODS_OF_THEIR_CLASS: Final[Mapping[Any, str]] = {
@@ -77,8 +82,11 @@ _METHODS_OF_THEIR_CLASS: Final[Mapping[Any, str]] = {
     difflib.SequenceMatcher: "set_seq1 set_seq2 get_matching_blocks get_opcodes quick_ratio",
     fractions.Fraction: "__copy__ __deepcopy__",
     random.Random: "seed setstate gauss",
+    types.DynamicClassAttribute: "getter setter deleter",
+    inspect.getmro(contextlib.redirect_stdout)[1]: "__enter__ __exit__",
 }
 """Methods that write to whatever they are called with, or call its class, which for a class is `type`."""
+check_names: Final = classes.check_names
 _COPIED_HERE: Final = (collections.UserDict, collections.UserList)
 
 
@@ -151,21 +159,21 @@ def _plain_text(value: Any) -> str:
     return str.__str__(str(value))
 
 
+def catch_warnings(*, record: bool = False) -> Any:
+    """Take the place of `warnings.catch_warnings`, which writes to any object in place of the module."""
+    return warnings.catch_warnings(record=record)
+
+
 def own_only(decorate: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return a decorator that marks what it is given, for what is the source's own."""
 
     def decorator(definition: Any) -> Any:
-        is_fresh = isinstance(definition, (property, classmethod, staticmethod))
-        return decorate(definition if is_fresh else own.writable(definition))
+        function = definition.fget if type(definition) is property else getattr(definition, "__func__", definition)
+        if not (own.is_own(function) or own.is_own_function(function)):
+            raise TypeError("this decorator is for classes and functions that you define here")
+        return decorate(definition)
 
     return decorator
-
-
-def check_names(given: Any) -> None:
-    """Check the names of attributes that a class is to have. Raises TypeError."""
-    for name in given:
-        if type(name) is not str or names.why_unbindable(name):
-            raise TypeError(f"a class cannot be given {name!r} here: write a class statement")
 
 
 def get_origin(alias: Any) -> Any:
@@ -209,38 +217,25 @@ def _value_of(text: str) -> Any:
     return value
 
 
-def _without_metaclasses(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap what calls an alias, which calls what it stands for."""
+def _of_own_objects(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what calls an alias: it calls what that stands for and would mark what comes of it, whatever that is."""
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - it takes the place of one
-        if _namespace is not None and issubclass(self.__origin__, type):
-            raise TypeError("an alias of type cannot be called here: write a class statement to make a class")
-        return call(self, *args, **kwargs)
+        if _namespace is None:
+            return call(self, *args, **kwargs)
+        if not isinstance(self.__origin__, type) or issubclass(self.__origin__, type):
+            raise TypeError("an alias can be called here if it stands for a class")
+        return self.__origin__(*args, **kwargs) if self._inst else call(self)  # which says that it cannot be called
 
     return __call__
 
 
-def _with_plain_members(create: Callable[..., Any]) -> Callable[..., Any]:
-    def _create_(cls: Any, class_name: Any, names: Any = None, **options: Any) -> Any:
-        if _namespace is not None and names is not None:
-            names = _plain_members(names)
-            options["module"] = None  # it would be the source's own, and so would be what it derives from
-            if (mixed_in := options.get("type")) is not None:
-                classes.check_base(mixed_in)
-        return create(cls, class_name, names, **options)
+def _of_what_is_the_same(equals: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Wrap what compares aliases: what one stands for, `type` for one, would be handed to the `__eq__` of the other's."""
 
-    return _create_
+    def __eq__(self: Any, other: Any) -> Any:  # noqa: N807 - it takes the place of one
+        if _namespace is not None and getattr(other, "__origin__", None) is not self.__origin__:
+            return NotImplemented
+        return equals(self, other)
 
-
-def _plain_members(given: Any) -> list[Any]:
-    """Return the members of an enumeration, read once, with names that a class statement could have."""
-    if isinstance(given, str):
-        given = str.__str__(given).replace(",", " ").split()
-    if isinstance(given, tuple | list) and given and isinstance(given[0], str):
-        listed = [str.__str__(name) if isinstance(name, str) else name for name in given]
-        check_names(listed)
-        return listed
-    members = [(item, given[item]) if isinstance(item, str) else tuple(item) for item in given]
-    plain = [(str.__str__(name) if isinstance(name, str) else name, value) for name, value in members]
-    check_names(name for name, _ in plain)
-    return plain
+    return __eq__

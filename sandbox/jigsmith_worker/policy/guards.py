@@ -1,12 +1,17 @@
 """What the woven-in guards do while a function runs, and the builtins that it gets."""
 
+import _string  # type: ignore[import-not-found]  # what string.Formatter itself uses
 import builtins
-import sys
+import functools
+import string
 import types
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from jigsmith_worker.policy import classes, doors, names, own, packages, templates
+from jigsmith_worker.policy import classes, imports, names, own, packages, templates
 from jigsmith_worker.policy.imports import Facade, guarded_import
+from jigsmith_worker.policy.type_question import Type
 
 
 def _name_of_attribute(name: object) -> str:
@@ -15,12 +20,17 @@ def _name_of_attribute(name: object) -> str:
     return name
 
 
+_NOTHING: Final = object()
+
+
 def _guarded_getattr(value: Any, name: object, *default: Any) -> Any:
     text = _name_of_attribute(name)
     if wrong := names.why_unreadable_attribute(text):
         raise AttributeError(f"{text} is {wrong} and cannot be read here")
     if names.is_private(text) and not (own.defines(value, text) or _is_namedtuple(value, text)):
-        raise AttributeError(f"{text} is private to its class")
+        if getattr(value, text, _NOTHING) is not _NOTHING:
+            raise AttributeError(f"{text} is private to its class")
+        return getattr(value, text, *default)
     if text == "obj" and isinstance(_behind(value), BaseException) and not own.defines(value, text):  # CVE-2024-47532
         raise AttributeError("the object of an exception cannot be read here")
     found = getattr(value, text, *default)
@@ -32,22 +42,38 @@ def _guarded_method(value: object, name: str, found: Any) -> Any:
 
     It is judged by what it is, not by what it was asked of: `super()`, aliases of typing and own classes lead to the same ones.
     """
-    if name in names.HELD_TO_THEIR_CLASS:
-        return _held_to_its_class(value, name, found)
-    if name in {"__setattr__", "__delattr__"}:
-        return _checked_write(found)
-    if name in {"__getattr__", "__set_name__"} and not own.is_own_function(getattr(found, "__func__", found)):
-        raise AttributeError(f"{name} of the library takes any name, and cannot be called here")
-    if name in {"format", "format_map"}:
-        return _checked_format(found, name)
-    if name == "mro" and not own.is_own_function(getattr(found, "__func__", found)) and _belongs_to(found, type):
-        raise AttributeError("mro cannot be read here")
+    for sensitive, guarded in _GUARDED.items():
+        if name in sensitive:
+            return guarded(value, name, found)
     if (
         name in names.DOORS
         and type(value) is not Facade
         and (packages.comes_from_a_package(value) or packages.is_of_a_package(found))
     ):
         raise AttributeError(f"{name} of numpy, pandas and sympy cannot be used here")
+    return found
+
+
+def _own_method(value: object, name: str, found: Any) -> Any:
+    """Return a method if it is the source's own, or `__init_subclass__` of the next class on behalf of an own one."""
+    if own.is_own_function(getattr(found, "__func__", found)):
+        return found
+    if name == "__init_subclass__" and isinstance(value, super) and own.is_own(_super_self(value)):
+        return found
+    raise AttributeError(f"{name} of the library cannot be called here")
+
+
+def _copy_of_mapping(_value: object, name: str, found: Any) -> Any:
+    if type(found) is types.MappingProxyType:
+        return types.MappingProxyType(dict(found))
+    return dict(found) if names.is_dunder(name) else found
+
+
+def _of_own_class(value: object, name: str, found: Any) -> Any:
+    """Return what a class says of its relations, if it is the source's own: others lead to what nobody can import."""
+    is_of_a_class = name != "mro" or _belongs_to(found, type)
+    if is_of_a_class and not (isinstance(value, type) and own.is_own(value)):
+        raise AttributeError(f"{name} can be read of your own classes only")
     return found
 
 
@@ -94,28 +120,60 @@ def _belongs_to(method: object, cls: type) -> bool:
 
 def _is_namedtuple(value: object, name: str) -> bool:
     cls = value if isinstance(value, type) else type(value)
-    return name in names.NAMEDTUPLE_ATTRIBUTES and issubclass(cls, tuple)
+    return issubclass(cls, tuple) and (name in names.NAMEDTUPLE_ATTRIBUTES or name in getattr(cls, "_fields", ()))
 
 
-def _checked_format(found: Any, name: str) -> Any:
-    """Return `str.format` with its templates checked, bound or not; any other method of that name as it is."""
+def _checked_format(_value: object, name: str, found: Any) -> Any:
+    """Return `str.format` or `format_map`, bound or not, with what a field walks to guarded; any other method as it is."""
     if not _belongs_to(found, str):
         return found
-    if name == "format_map":
-        raise AttributeError("format_map cannot be used here: use format(**mapping)")
+    formatted = _format if name == "format" else _format_map
     if type(found) is types.MethodDescriptorType:  # str.format as a function, often mapped over templates
-        return lambda template, /, *args, **kwargs: _format(template, args, kwargs)
-    return lambda *args, **kwargs: _format(found.__self__, args, kwargs)
+        return formatted
+    return functools.partial(formatted, found.__self__)
 
 
-def _format(template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Format as str.format does, unless a field walks attributes or items (CVE-2023-41039)."""
-    if field := templates.walking_field(template):
-        raise ValueError(f"the field {{{field}}} walks into an object: pass the value itself")
+class _Formatter(string.Formatter):
+    """Formats as str.format does, and walks to attributes by the guard (CVE-2023-41039)."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Return the value of a field such as `0.x[1]`, and which argument it begins with."""
+        first, rest = _string.formatter_field_name_split(field_name)
+        value = self.get_value(first, args, kwargs)
+        for is_attribute, step in rest:
+            value = _guarded_getattr(value, step) if is_attribute else value[step]
+        return value, first
+
+
+def _format(template: str, /, *args: Any, **kwargs: Any) -> str:
+    if templates.walking_field(template):
+        return _Formatter().vformat(str.__str__(template), args, kwargs)
     return str.format(template, *args, **kwargs)
 
 
-def _checked_write(write: Any) -> Any:
+def _format_map(template: str, mapping: Any, /) -> str:
+    if templates.walking_field(template):
+        return _Formatter().vformat(str.__str__(template), (), mapping)
+    return str.format_map(template, mapping)
+
+
+def attribute_getter(*paths: Any) -> Any:
+    """Take the place of `operator.attrgetter`, which reads attributes of any name."""
+    steps = [_name_of_attribute(path).split(".") for path in paths]
+
+    def get(value: Any) -> Any:
+        found = tuple(functools.reduce(_guarded_getattr, path, value) for path in steps)
+        return found if len(found) > 1 else found[0]
+
+    return get
+
+
+def method_caller(name: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Take the place of `operator.methodcaller`."""
+    return lambda value: _guarded_getattr(value, name)(*args, **kwargs)
+
+
+def _checked_write(_value: object, _name: str, write: Any) -> Any:
     """Return `object.__setattr__` or its like, bound or not, held to what may be written; a method of the user's as it is."""
     if own.is_own_function(getattr(write, "__func__", write)):
         return write
@@ -125,24 +183,35 @@ def _checked_write(write: Any) -> Any:
         target, name = arguments[:2] if owner is None else (owner, *arguments[:1])
         if wrong := names.why_unwritable_attribute(_name_of_attribute(name)):
             raise AttributeError(f"{name} is {wrong} and cannot be written here")
-        own.writable(target)
+        own.writable(target, name)
         write(*arguments)
 
     return checked
+
+
+_GUARDED: Final[dict[AbstractSet[str], Callable[[object, str, Any], Any]]] = {
+    names.HELD_TO_THEIR_CLASS: _held_to_its_class,
+    names.OWN_METHODS: _own_method,
+    names.READ_AS_A_COPY: _copy_of_mapping,
+    names.READ_OF_OWN_CLASSES | {"mro"}: _of_own_class,
+    frozenset({"format", "format_map"}): _checked_format,
+    frozenset({"__setattr__", "__delattr__"}): _checked_write,
+}
+"""What decides about sensitive names."""
 
 
 def _guarded_setattr(value: Any, name: object, new: Any) -> None:
     text = _name_of_attribute(name)
     if wrong := names.why_unwritable_attribute(text):
         raise AttributeError(f"{text} is {wrong} and cannot be written here")
-    setattr(own.writable(value), text, new)
+    setattr(own.writable(value, text), text, new)
 
 
 def _guarded_delattr(value: Any, name: object) -> None:
     text = _name_of_attribute(name)
     if wrong := names.why_unwritable_attribute(text):
         raise AttributeError(f"{text} is {wrong} and cannot be deleted here")
-    delattr(own.writable(value), text)
+    delattr(own.writable(value, text), text)
 
 
 def _guarded_hasattr(value: Any, name: object) -> bool:
@@ -152,31 +221,6 @@ def _guarded_hasattr(value: Any, name: object) -> bool:
         return False
     return True
 
-
-class _TypeOfTypes(type):
-    """Makes `type` a question, never a constructor of classes."""
-
-    def __call__(cls, *args: Any) -> Any:
-        if len(args) != 1:
-            raise TypeError("type() takes one argument here: write a class statement to make a class")
-        kind = builtins.type(args[0])
-        return cls if issubclass(kind, type) else kind
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, type)
-
-    def __getitem__(cls, item: object) -> object:
-        return doors.TYPE[item]  # an annotation such as type[int]
-
-
-class _Type(metaclass=_TypeOfTypes):
-    """Stands for `type`."""
-
-    def __init_subclass__(cls) -> None:
-        raise TypeError("type cannot be subclassed here")
-
-
-_Type.__name__ = _Type.__qualname__ = "type"
 
 _ORDINARY: Final = """
     abs aiter all any anext ascii bin bool bytearray bytes callable chr classmethod complex dict divmod
@@ -190,7 +234,7 @@ _EXCEPTIONS: Final = tuple(
 )
 
 _BUILTINS: Final[dict[str, Any]] = {name: getattr(builtins, name) for name in (*_ORDINARY, *_EXCEPTIONS)} | {
-    "type": _Type,
+    "type": Type,
     "getattr": _guarded_getattr,
     "setattr": _guarded_setattr,
     "delattr": _guarded_delattr,
@@ -209,16 +253,20 @@ class _Held:
         self.value = value
 
 
+imports.replace("operator.attrgetter", attribute_getter)
+imports.replace("operator.methodcaller", method_caller)
+
+
 def globals_for(module_name: str) -> dict[str, Any]:
-    """Return fresh globals. `dataclasses` looks the module of a class up by name, so it exists, and is empty."""
-    sys.modules.setdefault(module_name, types.ModuleType(module_name))
+    """Return fresh globals of a function, with guards and guarded builtins."""
     return {
         "__name__": module_name,
+        "__doc__": None,
         "__builtins__": dict(_BUILTINS),
         names.GUARD_ATTRIBUTE: _guarded_getattr,
         names.GUARD_WRITE: own.writable,
         names.TYPE: type,
-        names.CLASS_OF: _Type,
+        names.CLASS_OF: Type,
         names.PLAIN_CLASSES: own.plain_classes,
         names.PATTERN_CLASS: classes.pattern_class,
         names.HELD: _Held,

@@ -11,16 +11,17 @@ import functools
 import importlib
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
 
-from jigsmith_worker.policy import classes, doors, names, own, packages
+from jigsmith_worker.policy import classes, doors, functools_doors, output, own, packages
 
 STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     # `*`: everything in __all__; `*-x`: without x; `.`: all public names (C modules, which carry nothing along);
     # otherwise the names themselves.
-    "abc": "ABC abstractmethod abstractclassmethod abstractproperty abstractstaticmethod",
+    "abc": "ABC ABCMeta abstractmethod abstractclassmethod abstractproperty abstractstaticmethod",
     "array": ".",
+    "ast": "literal_eval",
     "base64": "* -main",
     "binascii": ".",
     "bisect": "bisect bisect_left bisect_right insort insort_left insort_right",
@@ -28,7 +29,11 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "cmath": ".",
     "collections": "* -UserString",  # its format() is not str's own
     "collections.abc": "*",
-    "contextlib": "closing contextmanager nullcontext suppress",
+    "colorsys": "*",
+    "contextlib": """
+        AbstractContextManager ContextDecorator ExitStack closing contextmanager nullcontext redirect_stderr redirect_stdout
+        suppress
+    """,
     "copy": "copy deepcopy Error",
     "csv": "* -register_dialect -unregister_dialect -get_dialect -list_dialects",
     # asdict and friends only read fields; make_dataclass takes a namespace, which could define any special method
@@ -36,15 +41,19 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "datetime": "* ",
     "decimal": "*",
     "difflib": "*",
+    "errno": ".",
     "enum": "Enum IntEnum StrEnum Flag IntFlag auto unique verify CONTINUOUS NAMED_FLAGS UNIQUE",
+    "fnmatch": "fnmatch fnmatchcase filter translate",
     "fractions": "Fraction",
-    # update_wrapper copies and updates attributes of any name; `wraps` is replaced by one with fixed names
+    # `wraps` copies and updates attributes of any name, and is replaced by one with fixed names
     "functools": """
         cache cached_property cmp_to_key lru_cache partial partialmethod reduce singledispatch singledispatchmethod
-        total_ordering wraps
+        total_ordering update_wrapper wraps
     """,
-    "hashlib": "md5 sha1 sha224 sha256 sha384 sha512 sha3_224 sha3_256 sha3_384 sha3_512 blake2b blake2s",
+    "graphlib": "TopologicalSorter CycleError",
+    "hashlib": "new pbkdf2_hmac md5 sha1 sha224 sha256 sha384 sha512 sha3_224 sha3_256 sha3_384 sha3_512 blake2b blake2s",
     "heapq": "*",
+    "hmac": "new digest compare_digest",
     "html": "escape unescape",
     "io": "StringIO BytesIO",
     "ipaddress": (
@@ -53,25 +62,31 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     ),
     "itertools": ".",
     "json": "dumps loads dump load JSONDecodeError JSONEncoder JSONDecoder",
+    "keyword": "iskeyword issoftkeyword kwlist softkwlist",
     "math": ".",
     "numbers": "*",
-    # attrgetter and methodcaller read attributes of any name
-    "operator": "* -attrgetter -methodcaller",
+    "operator": "*",
     "pprint": "pformat pprint",
     "random": "* -SystemRandom",
     "re": "* -template",
     "secrets": "choice randbelow randbits token_bytes token_hex token_urlsafe compare_digest",
+    "shlex": "join quote split",
     "statistics": "*",
     # Formatter reads attributes of any name (CVE-2026-76825)
     "string": """
         ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable
-        punctuation whitespace
+        punctuation whitespace Template
     """,
     "struct": "*",
-    "sys": "maxsize float_info int_info byteorder getrecursionlimit setrecursionlimit maxunicode",
+    # the streams of the interpreter lead to their files, and are replaced by what only writes
+    "sys": """
+        byteorder exit float_info getrecursionlimit getsizeof int_info maxsize maxunicode platform setrecursionlimit
+        stderr stdout version version_info
+    """,
     "textwrap": "*",
     "time": """
-        time monotonic perf_counter process_time time_ns sleep strftime strptime gmtime localtime mktime
+        time monotonic perf_counter process_time time_ns monotonic_ns perf_counter_ns process_time_ns
+        sleep strftime strptime gmtime localtime mktime
         struct_time asctime ctime
     """,
     "types": "SimpleNamespace MappingProxyType",
@@ -83,9 +98,10 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "unicodedata": ".",
     "urllib.parse": """
         quote quote_plus unquote unquote_plus urlencode urlparse urlsplit urlunparse urlunsplit urljoin
-        parse_qs parse_qsl
+        parse_qs parse_qsl urldefrag
     """,
     "uuid": "UUID uuid3 uuid4 uuid5 NAMESPACE_DNS NAMESPACE_URL NAMESPACE_OID NAMESPACE_X500",
+    "warnings": "catch_warnings filterwarnings resetwarnings simplefilter warn",
     "zlib": "adler32 crc32 compress decompress",
 }
 
@@ -154,6 +170,12 @@ def facade(name: str) -> Facade:
     return _facade(name, values)
 
 
+def offered(name: str) -> list[str]:
+    """Return what `from name import *` binds."""
+    values = vars(facade(name))
+    return sorted(public for public in values if not public.startswith("_") and not isinstance(values[public], Facade))
+
+
 def _opens_more(value: Any) -> bool:
     """Return whether a value is a module, or a metaclass, which makes classes with any special method."""
     return isinstance(value, types.ModuleType) or (isinstance(value, type) and issubclass(value, type))
@@ -167,36 +189,30 @@ def _public(name: str, module: types.ModuleType) -> list[str]:
     return [public for public in listed if not public.startswith("_") and f"-{public}" not in words]
 
 
-def _wraps(wrapped: Any) -> Callable[[Any], Any]:
-    """Take the place of `functools.wraps`: names and text as they are, attributes and annotations of functions only."""
-
-    def decorate(wrapper: Any) -> Any:
-        own.writable(wrapper)
-        for name in ("__name__", "__qualname__", "__doc__"):
-            value = getattr(wrapped, name, None)
-            if type(value) is str:
-                setattr(wrapper, name, value)
-        if type(wrapped) is type(wrapper) is types.FunctionType:
-            wrapper.__annotations__ = dict(wrapped.__annotations__)
-            for name, value in vars(wrapped).items():
-                if not names.why_unwritable_attribute(name):
-                    setattr(wrapper, name, value)
-        return wrapper
-
-    return decorate
-
-
-_REPLACED: Final[Mapping[str, Any]] = {
+_REPLACED: Final[dict[str, Any]] = {
     "types.SimpleNamespace": own.SimpleNamespace,
     "dataclasses.dataclass": classes.dataclass,
-    "collections.namedtuple": doors.namedtuple,
-    "functools.wraps": _wraps,
+    "functools.wraps": functools_doors.wraps,
+    "functools.update_wrapper": functools_doors.update_wrapper,
+    "abc.ABCMeta": classes.ABC_META,
+    "warnings.catch_warnings": doors.catch_warnings,
+    "sys.stdout": output.Stream("stdout"),
+    "sys.stderr": output.Stream("stderr"),
     "abc.abstractmethod": doors.own_only(abc.abstractmethod),
+    "abc.abstractclassmethod": doors.own_only(abc.abstractclassmethod),
+    "abc.abstractstaticmethod": doors.own_only(abc.abstractstaticmethod),
+    "typing.runtime_checkable": doors.own_only(typing.runtime_checkable),
     "functools.total_ordering": doors.own_only(functools.total_ordering),
     "typing.final": doors.own_only(typing.final),
     "typing.get_args": doors.get_args,
     "typing.get_origin": doors.get_origin,
 }
+
+
+def replace(name: str, value: Any) -> None:
+    """Have a facade offer something else under a name such as `module.name`. To be called before facades are made."""
+    _REPLACED[name] = value
+
 
 _ADVICE: Final[Mapping[str, str]] = {
     **dict.fromkeys(

@@ -29,9 +29,26 @@ DEFINABLE_DUNDERS: Final = frozenset(
 ONLY_DEFINABLE_DUNDERS: Final = frozenset({"__get__", "__set__", "__delete__", "__del__"})
 """Special methods that a class may define, but nobody calls by name."""
 
-READABLE_DUNDERS: Final = DEFINABLE_DUNDERS | {"__name__", "__qualname__", "__doc__"}
 WRITABLE_DUNDERS: Final = frozenset({"__name__", "__qualname__", "__doc__"})
-BINDABLE_DUNDERS: Final = frozenset({"__slots__", "__match_args__", "__all__", "__doc__", "__version__", "__author__"})
+WRITABLE_METHODS: Final = DEFINABLE_DUNDERS - {"__getattr__"}
+"""Special methods that may be given to one's own class later, as decorators of classes do."""
+ORDINARY_DUNDERS: Final = DEFINABLE_DUNDERS | WRITABLE_DUNDERS
+READ_AS_A_COPY: Final = frozenset({"groupindex", "registry", "__members__", "__annotations__", "__dataclass_fields__"})
+"""Mappings that belong to somebody else: a comparison hands the dictionary behind a read-only view to the other side."""
+READ_OF_OWN_CLASSES: Final = frozenset({"__mro__", "__bases__", "__subclasses__"})
+READABLE_DUNDERS: Final = (
+    DEFINABLE_DUNDERS
+    | ONLY_DEFINABLE_DUNDERS - {"__del__"}
+    | WRITABLE_DUNDERS
+    | READ_AS_A_COPY - {"groupindex", "registry"}
+    | READ_OF_OWN_CLASSES
+    | {"__module__", "__slots__", "__cause__", "__context__", "__notes__", "__suppress_context__"}
+)
+ABOUT_THE_SOURCE: Final = frozenset(
+    f"__{name}__" for name in "all author copyright credits date doc email license name status version".split()
+)
+"""What a module says of itself."""
+BINDABLE_DUNDERS: Final = ABOUT_THE_SOURCE - {"__name__"} | {"__slots__", "__match_args__"}
 NAMEDTUPLE_ATTRIBUTES: Final = frozenset({"_asdict", "_fields", "_field_defaults", "_make", "_replace"})
 
 DOORS: Final = frozenset(
@@ -47,13 +64,25 @@ HELD_TO_THEIR_CLASS: Final = frozenset(
 )
 """Methods that dataclasses generate: they would read or write attributes of any name of whatever they are called with."""
 
+OWN_METHODS: Final = frozenset({"__getattr__", "__set_name__", "__init_subclass__", "__get__", "__set__", "__delete__"})
+"""Methods that take any name or write to any class, unless they are the source's own."""
+
 SENSITIVE_ATTRIBUTES: Final = (
     DOORS
     | HELD_TO_THEIR_CLASS
-    | {"format", "format_map", "mro", "obj", "__setattr__", "__delattr__", "__getattr__", "__set_name__"}
+    | OWN_METHODS
+    | READ_AS_A_COPY
+    | READ_OF_OWN_CLASSES
+    | {"format", "format_map", "mro", "obj", "__setattr__", "__delattr__"}
 )
 """Names that are checked when they are read, because what they give depends on the object."""
 
+
+_OF_ENUMERATIONS: Final = frozenset(
+    f"_{name}_"
+    for name in "missing generate_next_value value name ignore order value2member_map member_map member_names".split()
+)
+"""Names shaped like guards that the documentation of enum tells everybody to use."""
 
 _CYTHON_ATTRIBUTES: Final = frozenset({"func_code", "func_globals", "func_closure", "func_defaults", "func_dict"})
 """What functions of C extensions made with Cython call their insides."""
@@ -63,14 +92,13 @@ def is_dunder(name: str) -> bool:
     """Return whether a name is a special one. Raises TypeError for a str of a class that could say anything of itself."""
     if type(name) is not str:
         raise TypeError("a name must be a plain str")
-    return name.startswith("__") and name.endswith("__")
+    return name.startswith("__") and name.endswith("__") and name.strip("_") != ""
 
 
 def is_guard_shaped(name: str) -> bool:
     """Return whether a name could shadow a guard: `_x_`, or RestrictedPython's own suffix."""
-    return (not is_dunder(name) and name.startswith("_") and name.endswith("_") and name != "_") or name.endswith(
-        "__roles__"
-    )
+    shaped = name.startswith("_") and name.endswith("_") and name.strip("_") != "" and not is_dunder(name)
+    return (shaped and name not in _OF_ENUMERATIONS) or name.endswith("__roles__")
 
 
 def why_unbindable(name: str) -> str | None:
@@ -97,8 +125,8 @@ def why_unreadable_attribute(name: str) -> str | None:
 
 def why_unwritable_attribute(name: str) -> str | None:
     """Return what is wrong with writing an attribute of that name on any object, or None."""
-    if is_dunder(name) and name not in WRITABLE_DUNDERS:
-        return "a special attribute"
+    if is_dunder(name):
+        return None if name in WRITABLE_DUNDERS | WRITABLE_METHODS else "a special attribute"
     return why_unreadable_attribute(name)
 
 

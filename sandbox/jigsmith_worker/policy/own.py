@@ -6,14 +6,16 @@ the library is the library's all the same: `class R(ForwardRef)` must not open `
 
 import abc
 import builtins
+import collections
 import decimal
 import enum
 import functools
+import textwrap
 import types
 import typing
 from typing import Any, Final
 
-from jigsmith_worker.policy import names
+from jigsmith_worker.policy import names, packages
 
 MODULE_NAME: Final = "function"
 """The `__name__` of a function's globals, and so the `__module__` of its classes, named tuples and typed dicts."""
@@ -31,14 +33,17 @@ _WITHOUT_PRIVATES: Final = frozenset(
 class SimpleNamespace:
     """Stands for `types.SimpleNamespace`, which takes attributes of any name: numpy, for one, believes special ones."""
 
+    __module__ = "types"
+
     def __init__(self, /, **attributes: object) -> None:
         for name in attributes:
-            if wrong := names.why_unwritable_attribute(name):
-                raise AttributeError(f"{name} is {wrong} and cannot be written here")
+            if names.is_dunder(name) or names.why_unwritable_attribute(name):
+                raise AttributeError(f"{name} cannot be an attribute here")
         vars(self).update(attributes)
 
     def __repr__(self) -> str:
-        return f"namespace({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+        name = "namespace" if type(self) is SimpleNamespace else type(self).__name__
+        return f"{name}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def __eq__(self, other: object) -> bool:
         return vars(self) == vars(other) if isinstance(other, SimpleNamespace) else NotImplemented
@@ -46,8 +51,15 @@ class SimpleNamespace:
     __hash__ = None  # type: ignore[assignment]  # as the original
 
 
-_WRITABLE_TYPES: Final = frozenset({SimpleNamespace, decimal.Context, functools.partial})
+_WRITABLE_TYPES: Final = frozenset(
+    {
+        SimpleNamespace, decimal.Context, functools.partial, textwrap.TextWrapper,
+        collections.defaultdict, collections.ChainMap, collections.UserDict, collections.UserList,
+    }
+)  # fmt: skip
 """Types of the library whose attributes are there to be written."""
+_LABELS: Final = frozenset({"columns", "index", "name", "names", "attrs"})
+"""What is written to objects of pandas."""
 
 dictionary_of: Final = type.__dict__["__dict__"].__get__
 """The attributes of a class, whatever its metaclass or itself would say."""
@@ -67,6 +79,8 @@ def checked_getattr(find: Any) -> Any:
     def __getattr__(self: Any, name: str) -> Any:  # noqa: N807 - it takes the place of one
         if wrong := names.why_unreadable_attribute(name):
             raise AttributeError(f"{name} is {wrong} and cannot be read here")
+        if names.is_dunder(name) and name not in names.ORDINARY_DUNDERS:
+            raise AttributeError(f"{name} is a special attribute and cannot be made up here")
         return find(self, name) if type(find) is types.FunctionType else find.__get__(self, type(self))(name)
 
     return __getattr__
@@ -124,8 +138,34 @@ def _looked_through(value: object) -> tuple[type, ...]:
     return (value if isinstance(value, type) else type(value)).__mro__
 
 
-def writable(value: Any) -> Any:
-    """Return the value if its attributes are the user's to write. Raises AttributeError otherwise."""
-    if is_own(value) or type(value) in _WRITABLE_TYPES or is_own_function(value):
+def writable(value: Any, name: str) -> Any:
+    """Return the value if this attribute of it is the user's to write. Raises AttributeError otherwise.
+
+    The name is one that may be written to something (`names.why_unwritable_attribute`).
+    """
+    if names.is_dunder(name) and name not in names.WRITABLE_DUNDERS:
+        if isinstance(value, type) and is_own(value):
+            return value
+        raise AttributeError(f"{name} can be written to a class of your own only")
+    if is_own(value) or is_own_function(value) or _is_written_to(value, name):
         return value
     raise AttributeError(f"attributes of {type(value).__name__} cannot be written here: use a class of your own")
+
+
+def _is_written_to(value: Any, name: str) -> bool:
+    """Return whether people write such an attribute to such an object of the library, and it means nothing to others."""
+    cls = type(value)
+    if cls in _WRITABLE_TYPES:
+        return True
+    if names.is_private(name) or names.is_dunder(name):
+        return False
+    if issubclass(cls, BaseException):
+        return True
+    if (
+        cls is types.FunctionType or cls is _lru_cache_wrapper
+    ):  # what a decorator of the library has made of an own function
+        return is_own_function(vars(value).get("__wrapped__"))
+    return packages.is_labelled(value) and (name in _LABELS or not hasattr(cls, name))
+
+
+_lru_cache_wrapper: Final = type(functools.lru_cache(len))

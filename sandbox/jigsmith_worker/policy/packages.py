@@ -68,6 +68,14 @@ def is_of_a_package(method: object) -> bool:
     return isinstance(function, types.FunctionType | types.BuiltinFunctionType) and _package(function) in MODULES
 
 
+def is_labelled(value: object) -> bool:
+    """Return whether this is a table, a column or an index of pandas."""
+    return any(
+        (cls.__module__, cls.__name__) in {("pandas.core.generic", "NDFrame"), ("pandas.core.indexes.base", "Index")}
+        for cls in type(value).__mro__
+    )
+
+
 def _package(definition: object) -> str:
     module = getattr(definition, "__module__", "")
     return module.partition(".")[0] if isinstance(module, str) else ""

@@ -36,7 +36,7 @@ _RUN_A_TEXT: Final = """
 of which one has to be that caller."""
 _MAY: Final[Mapping[str, str]] = {  # by event: https://docs.python.org/3/library/audit_events.html
     "compile": f"""{_RUN_A_TEXT}
-        ast:parse<jigsmith_worker.policy.package_doors,sympy.parsing.sympy_parser typing:ForwardRef.__init__<typing
+        ast:parse<ast,jigsmith_worker.policy.package_doors,sympy.parsing.sympy_parser typing:ForwardRef.__init__<typing
     """,
     "exec": f"{_RUN_A_TEXT} importlib._bootstrap:_call_with_frames_removed<importlib._bootstrap_external",
     "marshal.loads": "importlib._bootstrap_external:_compile_bytecode<importlib._bootstrap_external",
@@ -65,7 +65,7 @@ _hooks: Final[list[_Hook]] = []
 
 
 def prepare(profile_packages: Iterable[str]) -> None:
-    """Make the hook for the library and a profile's packages. To be called when all is imported and nothing replaced."""
+    """Make the hook for the library and a profile's packages. To be called before anything is replaced."""
     absent = packages.MODULES.keys() - set(profile_packages)
     may = {event: dict(_listed(functions, absent)) for event, functions in _MAY.items()}
     _hooks[:] = [_hook(may, library=tuple(f"{path}/" for path in sys.path if path))]

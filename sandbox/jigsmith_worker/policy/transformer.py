@@ -37,6 +37,29 @@ def _is_harmless_template(node: ast.Attribute) -> bool:
     return node.attr == "format" and type(template) is str and templates.is_harmless(template)
 
 
+def _names_abc_meta(value: ast.expr) -> bool:
+    """Return whether this is `ABCMeta` or `abc.ABCMeta`; that it is nothing else of the name, the class statement sees."""
+    return (isinstance(value, ast.Name) and value.id == "ABCMeta") or (
+        isinstance(value, ast.Attribute) and value.attr == "ABCMeta"
+    )
+
+
+def _is_for_type_checkers(test: ast.expr) -> bool:
+    """Return whether this is `TYPE_CHECKING` or `typing.TYPE_CHECKING`."""
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def _goes_on_without(handler: ast.ExceptHandler) -> bool:
+    """Return whether a handler is for a module that cannot be imported."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(
+        kind is None or (isinstance(kind, ast.Name) and kind.id in {"ImportError", "ModuleNotFoundError", "Exception"})
+        for kind in kinds
+    )
+
+
 class PolicyTransformer(RestrictingNodeTransformer):
     """Collects refusals while it rewrites."""
 
@@ -48,6 +71,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
         self._missing_builtins: list[ast.Name] = []
         self._pattern_classes: dict[str, tuple[str, ast.stmt]] = {}
         self._pattern_classes_made = 0
+        self._may_lack_modules = False
 
     # --- refusing
 
@@ -78,9 +102,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
             if node.id in _FORBIDDEN_BUILTINS:
                 self._missing_builtins.append(node)
             elif names.is_guard_shaped(node.id) or (
-                names.is_dunder(node.id)
-                and node.id not in {"__name__", "__doc__"}
-                and not self._names_a_method(node.id)
+                names.is_dunder(node.id) and node.id not in names.ABOUT_THE_SOURCE and not self._names_a_method(node.id)
             ):
                 self.refuse(node, f"a special name: {node.id}", "use public names")
         else:
@@ -133,7 +155,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
         if wrong:
             self.refuse(node, f"{wrong}: {node.attr}", self._attribute_advice(node.attr))
         elif not load:
-            guarded = self._guarded(names.GUARD_WRITE, node.value)
+            guarded = self._guarded(names.GUARD_WRITE, node.value, ast.Constant(node.attr))
             node.value = self._unless_own(node.value, node.value, guarded)
         elif names.is_private(node.attr):
             guarded = self._guarded(names.GUARD_ATTRIBUTE, node.value, ast.Constant(self._mangled(node.attr)))
@@ -281,7 +303,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
         """Allow classes without metaclasses."""
         self._bind(node, node.name)
         for keyword in node.keywords:
-            if keyword.arg is None or keyword.arg == "metaclass":
+            if keyword.arg is None or (keyword.arg == "metaclass" and not _names_abc_meta(keyword.value)):
                 self.refuse(node, "a metaclass", "inherit from abc.ABC or enum.Enum, or do without")
         self._classes.append(node.name)
         node = self.node_contents_visit(node)
@@ -289,6 +311,27 @@ class PolicyTransformer(RestrictingNodeTransformer):
         return node
 
     # --- imports
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        """Leave what is imported for type checkers only to the import itself, which refuses, but is not run."""
+        return self._visited_with(node, "body", may_lack=_is_for_type_checkers(node.test))
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        """Leave what is imported if it is there to the import itself, which refuses like one that is not there."""
+        return self._visited_with(node, "body", may_lack=any(map(_goes_on_without, node.handlers)))
+
+    def _visited_with(self, node: ast.If | ast.Try, first: str, *, may_lack: bool) -> ast.AST:
+        """Visit a statement; in its first part, modules may be missing."""
+        for name, part in ast.iter_fields(node):
+            outer = self._may_lack_modules
+            self._may_lack_modules = outer or (may_lack and name == first)
+            if isinstance(part, list):
+                visited = [self.visit(one) for one in part]
+                part[:] = [one for found in visited for one in (found if isinstance(found, list) else [found])]
+            else:
+                setattr(node, name, self.visit(part))
+            self._may_lack_modules = outer
+        return node
 
     def visit_Import(self, node: ast.Import) -> ast.AST:
         """Allow the listed modules."""
@@ -306,13 +349,23 @@ class PolicyTransformer(RestrictingNodeTransformer):
             return node
         self._check_module(node, node.module)
         for alias in node.names:
-            if alias.name == "*" or alias.name.startswith("_"):
+            if alias.name == "*":
+                return self._import_of_all(node)
+            if alias.name.startswith("_"):
                 self.refuse(node, f"the import of {alias.name}", "import public names one by one")
             self._bind(node, alias.asname)
         return node
 
+    def _import_of_all(self, node: ast.ImportFrom) -> ast.AST:
+        """Name what a star stands for: of names that may be bound, all that the module's facade offers."""
+        offered = imports.offered(str(node.module)) if node.module in imports.allowed() else []
+        node.names = [ast.alias(name) for name in offered if not names.why_unbindable(name)]
+        for alias in node.names:
+            self._bind(node, alias.name)
+        return node if node.names else ast.Pass()
+
     def _check_module(self, node: ast.AST, name: str) -> None:
-        if name not in imports.allowed():
+        if name not in imports.allowed() and not self._may_lack_modules:
             self.refuse(node, f"the import of {name}", imports.advice(name))
 
     # --- constructs with an advice of their own
