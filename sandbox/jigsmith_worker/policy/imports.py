@@ -161,6 +161,8 @@ def facade(name: str) -> Facade:
             public: _REPLACED.get(f"{name}.{public}", getattr(module, public)) for public in _public(name, module)
         }
         values = {public: value for public, value in values.items() if not _opens_more(value)}
+        if type(version := getattr(module, "__version__", None)) is str:
+            values["__version__"] = version
         for value in values.values():
             classes.note_public(value)
     for listed in _allowed:

@@ -70,10 +70,7 @@ def is_of_a_package(method: object) -> bool:
 
 def is_labelled(value: object) -> bool:
     """Return whether this is a table, a column or an index of pandas."""
-    return any(
-        (cls.__module__, cls.__name__) in {("pandas.core.generic", "NDFrame"), ("pandas.core.indexes.base", "Index")}
-        for cls in type(value).__mro__
-    )
+    return any(cls.__name__ in {"NDFrame", "Index"} and _package(cls) == "pandas" for cls in type(value).__mro__)
 
 
 def _package(definition: object) -> str:
