@@ -145,6 +145,20 @@ B = typing.TypedDict("B", {"__class_\\uff3f": object, "__reduce_ex_\\uff3f": obj
 class T(B): "d"
 dataclasses.dataclass(init=False)(T)
 x = repr(dict.__new__(T))""",
+    "what a library's handler was handling": f"""
+import functools
+@functools.singledispatch
+def g(a): pass
+got = []
+def deep():
+    try: deep()
+    except RecursionError:
+        try: g(int)
+        except RecursionError as e: got.append(e.__context__)
+        raise
+try: deep()
+except (RecursionError, AttributeError): pass
+x = [one.args[0] for one in got if isinstance(one, KeyError)][0]{_MAKES_ANYTHING}""",
     # what is offered in a safe form
     "attrgetter of what it walks to": "import operator\nx = operator.attrgetter('real.__class__')(1)",
     "methodcaller of a special method": "import operator\nx = operator.methodcaller('__reduce_ex__', 2)(1)",

@@ -154,7 +154,7 @@ def f():
             e.add_note("n")
             raise Failed("outer") from e
     except Failed as e:
-        out += [e.__cause__.code, e.__cause__.args, e.__context__ is e.__cause__, e.__suppress_context__, e.__cause__.__notes__]
+        out += [e.__cause__.code, e.__cause__.args, e.__suppress_context__, e.__cause__.__notes__]
     try: {}["k"]
     except KeyError as e: out.append(e.args[0])
     return out

@@ -42,7 +42,7 @@ READABLE_DUNDERS: Final = (
     | WRITABLE_DUNDERS
     | READ_AS_A_COPY - {"groupindex", "registry"}
     | READ_OF_OWN_CLASSES
-    | {"__module__", "__slots__", "__version__", "__cause__", "__context__", "__notes__", "__suppress_context__"}
+    | {"__module__", "__slots__", "__version__", "__cause__", "__notes__", "__suppress_context__"}
 )
 ABOUT_THE_SOURCE: Final = frozenset(
     f"__{name}__" for name in "all author copyright credits date doc email license name status version".split()
