@@ -127,4 +127,209 @@ def f():
     kind, keys, *_ = state.get_state()
     state.set_state((kind, keys, 625))
     return 1""",
+    "a printer that prints by any method": """
+import sympy
+got = []
+class P(sympy.StrPrinter, str):
+    printmethod = "__getattribute__"
+    def __init__(self, *a): self._print_level = 0
+    def _str(self, v):
+        got.append(v)
+        return "x"
+def f():
+    P("__globals__").doprint(sympy.solve)
+    return str(got.pop()["__builtins__"]["eval"])""",
+    "a builtin class by local names that lie": """
+import sympy
+asked = set()
+class D(dict):
+    def __contains__(self, key): return key in ("type", "dd")
+    def __getitem__(self, key):
+        if key in asked: return super().__getitem__(key)
+        asked.add(key)
+        return 1
+def f():
+    made = sympy.sympify("type('X', (), dd)", locals=D(dd={"__getattribute__": lambda s, n: n}))
+    return made().gi_x""",
+    "a builtin class by its name": """
+import sympy
+asked = set()
+class D(dict):
+    def __contains__(self, key): return key == "memoryview"
+    def __getitem__(self, key):
+        if key in asked: raise KeyError(key)
+        asked.add(key)
+        return 1
+def f():
+    found = sympy.sympify("memoryview", locals=D(d=1))
+    if isinstance(found, sympy.Basic): raise ValueError("it is a symbol")
+    return str(found)""",
+    "an indexer of any attribute": """
+import pandas as pd
+L = type(pd.DataFrame({"a": [1]}).loc)
+def h(): pass
+h.ndim = 1
+class O(pd.DataFrame):
+    def xs(self, *a, **k): return h
+def f(): return str(L("__globals__", O({"a": [1, 2]}, index=[0, 0]))["__name__", "a"])""",
+    "a function of mpmath by a class's name": """
+import sympy
+class A(sympy.Symbol):
+    def _to_mpmath(self, prec, allow_ints=True): return self.what
+class X(sympy.Function): pass
+X.__name__ = "__setattr__"
+def f():
+    a, b, c = A("a"), A("b"), A("c")
+    a.what, b.what, c.what = "sin", lambda v: sympy.Float(7), 1
+    try: X(a, b).evalf()
+    except TypeError: pass
+    if not str(sympy.sin(c).evalf()).startswith("7.0"): raise ValueError("mpmath is as it was")
+    return 7""",
+    "a context of mpmath by a class's name": """
+import sympy
+class A(sympy.Symbol):
+    def _to_mpmath(self, prec, allow_ints=True): return self.what
+class monitor(sympy.Function): pass
+def f():
+    a, b = A("a"), A("b")
+    a.what, b.what = abs, print
+    try: monitor(a, b).evalf()
+    except TypeError: return "it was called"
+    raise ValueError("it was not called")""",
+    "an interface of a polynomial ring": f"""
+import numpy as np
+import sympy
+def f():
+    R = sympy.PolynomialRing(sympy.ZZ, [sympy.Symbol("__array_interface__")]).ring
+    g = R.gens[0]
+    g.clear()
+    for key, value in {_INTERFACE}.items(): g[key] = value
+    return [int(b) for b in np.asarray(R)]""",
+    "an interface of a domain's ring": f"""
+import numpy as np
+import sympy
+def f():
+    R = sympy.ZZ.poly_ring(sympy.Symbol("__array_interface__")).ring
+    g = R.gens[0]
+    g.clear()
+    for key, value in {_INTERFACE}.items(): g[key] = value
+    return [int(b) for b in np.asarray(R)]""",
+    "a field's attribute by its symbol": """
+import sympy
+def f(): return str(sympy.ZZ.frac_field(sympy.Symbol("__array_interface__")).field.__array_interface__)""",
+    "an interface of a registered class": f"""
+import numpy as np
+import sympy
+class C:
+    def __new__(cls): return {_INTERFACE}
+C.__name__ = "__array_interface__"
+def f():
+    sympy.S.register(C)
+    return [int(b) for b in np.asarray(sympy.S)]""",
+    "an interface of flags": f"""
+import numpy as np
+import pandas as pd
+class L(str):
+    def __hash__(self):
+        L.n += 1
+        return hash("allows_duplicate_labels") if L.n == 1 else hash("__array_interface__")
+    def __eq__(self, o): return L.n == 1 or str(o) == "__array_interface__"
+def f():
+    d = pd.DataFrame({{"a": [1]}})
+    flags = d.flags
+    L.n = 0
+    flags[L("__array_interface__")] = {_INTERFACE}
+    return [int(b) for b in np.asarray(flags)]""",
+    "any attribute of flags": """
+import pandas as pd
+class L(str):
+    def __hash__(self):
+        L.n += 1
+        return hash("allows_duplicate_labels") if L.n == 1 else hash("__dict__")
+    def __eq__(self, o): return L.n == 1 or str(o) == "__dict__"
+def f():
+    d = pd.DataFrame({"a": [1]})
+    L.n = 0
+    return str(d.flags[L("__dict__")])""",
+    "an interface in place of an axis": f"""
+import numpy as np
+import pandas as pd
+class Names(list):
+    def __getitem__(self, i): return "__array_interface__" if D.go else super().__getitem__(i)
+class D(pd.DataFrame):
+    go = False
+    _AXIS_ORDERS = Names(["index", "columns"])
+    @property
+    def _constructor(self): return D
+    def copy(self, *a, **k):
+        r = super().copy(*a, **k)
+        D.go = True
+        return r
+def f():
+    e = D({{"a": [1, 2, 3, 4]}}).set_axis({_INTERFACE}, axis=0)
+    return [int(b) for b in np.asarray(e)]""",
+    "any attribute in place of an axis": """
+import pandas as pd
+class D(pd.DataFrame):
+    _info_axis_name = "__dict__"
+def f(): return str(type(D({"a": [1]}).keys()))""",
+    "the manager in place of an axis": """
+import pandas as pd
+class D(pd.DataFrame):
+    _info_axis_name = "_mgr"
+def f(): return str(type(D({"a": [1]}).keys()))""",
+    "special names as metadata": """
+import pandas as pd
+class D(pd.DataFrame):
+    _metadata = ["__dict__"]
+    @property
+    def _constructor(self): return D
+def f():
+    d = D({"a": [1]})
+    return d.copy().__dict__ is d.__dict__""",
+    "a special method of a grand total": """
+import pandas as pd
+class F(dict):
+    def __call__(self): pass
+    def __getitem__(self, key): return "__len__"
+def f():
+    d = pd.DataFrame({"k": ["a", "b"], "v": [1, 2]})
+    return str(pd.pivot_table(d, index="k", values=["v"], aggfunc=F(v="sum"), margins=True))""",
+    "a builtin in a function of lambdify": """
+import sympy
+def f(): return str(sympy.lambdify([], "eval")())""",
+    "an attribute in a function of lambdify": """
+import sympy
+def f(): return str(sympy.lambdify([], "().__class__")())""",
+    "an argument's default in a function of lambdify": """
+import sympy
+def f(): return str(sympy.lambdify(["x=open"], "x")())""",
+    "a name that means two things in a function of lambdify": """
+import sympy
+def f(): return str(sympy.lambdify([], "([eval for eval in ()], eval)")())""",
+    "an expression that prints a program": """
+import sympy
+class E(sympy.Symbol):
+    def _numpycode(self, printer): return "().__class__"
+def f(): return str(sympy.lambdify([], E("e"))())""",
+    "a printer that prints a program": """
+import sympy
+def f(): return str(sympy.lambdify([], sympy.Symbol("x"), printer=lambda e: "__import__('os')")())""",
+    "an import in a function of lambdify": """
+import sympy
+class E(sympy.Symbol):
+    def _numpycode(self, printer):
+        printer.module_imports["os"].add("getcwd as found")
+        return "found()"
+def f(): return sympy.lambdify([], E("e"))()""",
+    "a file's reader in a function of lambdify": """
+import sympy
+def f(): return str(sympy.lambdify([], "load")())""",
+    "the insides of a class in a function of lambdify": """
+import numpy as np
+import sympy
+def f(): return str(sympy.lambdify([], "resize", [np.ndarray])())""",
+    "the module of builtins in a function of lambdify": """
+import sympy
+def f(): return str(sympy.lambdify([], "builtins")())""",
 }  # fmt: skip

@@ -89,6 +89,71 @@ ORDINARY = {
         "import sympy\ndef f():\n    return [str(sympy.sympify('x**2 + 2*sin(y)').diff('x')), str(sympy.Rational('1/3') + sympy.S('2/3'))]",
         ["2*x", "1"],
     ),
+    "functions of a series with arguments": (
+        (
+            "import pandas as pd\ndef f():\n    s, d = pd.Series([1, 2]), pd.DataFrame({'k': ['a', 'b'], 'v': [1, 2]})\n"
+            "    return [s.apply(lambda v, n: v + n, args=(5,)).tolist(), d.apply(lambda r, c, n: r[c] + n, axis=1, args=('v', 2)).tolist(),\n"
+            "            s.rolling(2).apply(lambda w, n: w.sum() * n, args=(2,)).tolist()[1:], s.transform(lambda v, t: v + t[0], t=(1, 2)).tolist(),\n"
+            "            s.agg('to_list'), d.groupby('k').agg(t=pd.NamedAgg('v', 'max'))['t'].tolist()]"
+        ),
+        [[6, 7], [3, 4], [6.0], [2, 3], [1, 2], [1, 2]],
+    ),
+    "a pivot table with totals": (
+        (
+            "import pandas as pd\ndef f():\n    d = pd.DataFrame({'k': ['a', 'b', 'a'], 'v': [1, 2, 3]})\n"
+            "    return [pd.pivot_table(d, index='k', values='v', aggfunc=how, margins=True).to_numpy().ravel().tolist()\n"
+            "            for how in ('sum', {'v': 'max'}, ['min', 'sum'])]"
+        ),
+        [[4, 2, 6], [3, 2, 3], [1, 4, 2, 2, 1, 6]],
+    ),
+    "time zones": (
+        (
+            "import pandas as pd\ndef f():\n    t = pd.Timestamp('2024-07-01', tz='UTC')\n"
+            "    return [str(t.tz_convert('America/New_York')), str(pd.Series([pd.Timestamp('2024-01-01')]).dt.tz_localize('Asia/Tokyo')[0]),\n"
+            "            str(pd.date_range('2024-03-30', periods=3, tz='Europe/Berlin')[2])]"
+        ),
+        ["2024-06-30 20:00:00-04:00", "2024-01-01 00:00:00+09:00", "2024-04-01 00:00:00+02:00"],
+    ),
+    "modules of pandas": (
+        (
+            "import pandas as pd\nfrom pandas.api.types import is_numeric_dtype\nfrom pandas.errors import EmptyDataError\n"
+            "from pandas.tseries.offsets import MonthEnd\nimport io\ndef f():\n    pd.set_option('display.max_rows', 5)\n"
+            "    with pd.option_context('display.precision', 2): text = str(pd.Series([1.23456]))\n"
+            "    try: pd.read_csv(io.StringIO(''))\n    except EmptyDataError: empty = True\n"
+            "    return [pd.get_option('display.max_rows'), '1.23' in text and '1.234' not in text, empty, is_numeric_dtype(pd.Series([1])),\n"
+            "            pd.api.types.is_string_dtype(pd.Series([1])), str(pd.Timestamp('2024-02-03') + MonthEnd())]"
+        ),
+        [5, True, True, True, False, "2024-02-29 00:00:00"],
+    ),
+    "modules of sympy": (
+        (
+            "import sympy, sympy.matrices\nfrom sympy.abc import x\nfrom sympy.combinatorics import Permutation, PermutationGroup\n"
+            "from sympy.logic.boolalg import to_cnf\nfrom sympy.ntheory import factorint\nfrom sympy.physics.units import convert_to, kilometer, meter\n"
+            "from sympy.solvers import solve\nfrom sympy.utilities.iterables import multiset_permutations\ndef f():\n"
+            "    return [str(solve(x**2 - 4, x)), PermutationGroup([Permutation([1, 2, 0])]).order(), str(to_cnf(sympy.Or(x, sympy.And(x, sympy.abc.y)))),\n"
+            "            str(factorint(12)), str(convert_to(3 * kilometer, meter)), len(list(multiset_permutations([1, 2, 2]))),\n"
+            "            str(sympy.matrices.eye(2)), str(sympy.simplify(x - x)), str(sympy.GF(7)(9)), str(sympy.Poly(x**4 - 1).factor_list()[1][0][1])]"
+        ),
+        ["[-2, 2]", 3, "x & (x | y)", "{2: 2, 3: 1}", "3000*meter", 3, "Matrix([[1, 0], [0, 1]])", "0", "2 mod 7", "1"],
+    ),
+    "functions that lambdify makes": (
+        (
+            "import numpy as np\nimport sympy as sp\nx, y = sp.symbols('x y')\ndef g(v):\n    return v + 100\ndef f():\n"
+            "    return [sp.lambdify(x, x**2 + sp.sin(x))(0.0), sp.lambdify((x, y), [x * y, sp.sqrt(x)], 'math')(4, 2),\n"
+            "            sp.lambdify((x, y), sp.Matrix([[x, y], [y, sp.exp(x)]]))(0, 2).tolist(),\n"
+            "            sp.lambdify(x, sp.Piecewise((x, x > 0), (-x, True)))(np.array([-1.0, 2.0])).tolist(), sp.lambdify(x, 'x + 1')(3),\n"
+            "            str(sp.lambdify(x, sp.zeta(x), 'mpmath')(2))[:6], sp.lambdify((x, (y,)), x + y, cse=True)(1, (2,)),\n"
+            "            sp.lambdify(x, sp.Function('g')(x), [{'g': g}, 'math'])(1)]"
+        ),
+        [0.0, [8, 2.0], [[0.0, 2.0], [2.0, 1.0]], [1.0, 2.0], 4, "1.6449", 3, 101],
+    ),
+    "numbers that sympy computes by lambdify": (
+        (
+            "import sympy as sp\nx, n = sp.symbols('x n')\ndef f():\n"
+            "    return [str(sp.nsolve(sp.cos(x) - x, x, 1))[:8], str(sp.Sum(1 / n**2, (n, 1, sp.oo)).evalf(5)), str(sp.Sum(1 / sp.factorial(n), (n, 0, sp.oo)).n(5))]"
+        ),
+        ["0.739085", "1.6449", "2.7183"],
+    ),
     "calculus": (
         "import sympy as sp\ndef f():\n    x = sp.Symbol('x')\n    return [str(sp.integrate(x * sp.exp(x), x)), float(sp.limit(sp.sin(x) / x, x, 0))]",
         ["(x - 1)*exp(x)", 1.0],
@@ -120,12 +185,12 @@ DOORS = {
     "sympify with getattr": 'import sympy\ndef f():\n    return str(sympy.sympify(\'getattr(x, "_" + "_class__")\'))',
     "sympify with an import": "import sympy\ndef f():\n    return str(sympy.sympify('__import__(\"os\").getcwd()'))",
     "sympify with a lambda": "import sympy\ndef f():\n    return str(sympy.sympify('(lambda: ().__class__)()'))",
-    "sympify with lambdify": "import sympy\ndef f():\n    return str(sympy.sympify('lambdify(x, \"1\")'))",
+    "sympify with lambdify": "import sympy\ndef f():\n    return str(sympy.sympify('lambdify(x, \"x.real\")'))",
     "S instead of sympify": "import sympy\ndef f():\n    return str(sympy.S('().__class__.__base__'))",
     "solve with text": "import sympy\ndef f():\n    return str(sympy.solve('x.__class__', 'x'))",
     "subs with text": "import sympy\ndef f():\n    return str(sympy.Symbol('x').subs('x', '[].append.__self__'))",
-    "lambdify": "import sympy\ndef f():\n    return sympy.lambdify(sympy.Symbol('x'), sympy.Symbol('x'))(1)",
-    "sympy's submodules": "from sympy.utilities.lambdify import lambdify\ndef f():\n    return 1",
+    "lambdify": "import sympy\ndef f():\n    return str(sympy.lambdify(sympy.Symbol('x'), '().__class__')(1))",
+    "sympy's submodules": "from sympy.utilities.source import get_class\ndef f():\n    return 1",
     "pandas eval": "import pandas\ndef f():\n    return pandas.eval('1 + 1')",
     "query": "import pandas\ndef f():\n    d = pandas.DataFrame({'a': [1]})\n    return len(d.query('a > 0'))",
     "query by the name of a method": (

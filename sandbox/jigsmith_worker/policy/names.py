@@ -54,7 +54,7 @@ NAMEDTUPLE_ATTRIBUTES: Final = frozenset({"_asdict", "_fields", "_field_defaults
 DOORS: Final = frozenset(
     {
         "ctypes", "tofile", "dump", "dumps", "to_pickle", "to_sql", "to_hdf", "to_clipboard", "eval", "query",
-        "plot", "hist", "boxplot", "handles", "resize", "set_state",
+        "plot", "hist", "boxplot", "handles", "resize", "cffi", "set_state",
     }
 )  # fmt: skip
 """Public attributes that are refused on what comes from numpy, pandas and sympy."""

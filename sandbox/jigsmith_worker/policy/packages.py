@@ -9,6 +9,8 @@ import types
 from collections.abc import Mapping
 from typing import Final
 
+from jigsmith_worker.policy.sympy_modules import SYMPY_MODULES
+
 MODULES: Final[Mapping[str, Mapping[str, str]]] = {
     "numpy": {
         "numpy": """*
@@ -29,21 +31,38 @@ MODULES: Final[Mapping[str, Mapping[str, str]]] = {
             bdate_range concat crosstab cut date_range factorize from_dummies get_dummies infer_freq interval_range isna isnull
             json_normalize lreshape melt merge merge_asof merge_ordered notna notnull period_range pivot pivot_table qcut
             read_csv read_json read_table read_fwf timedelta_range to_datetime to_numeric to_timedelta unique wide_to_long
+            DatetimeTZDtype IntervalDtype PeriodDtype UInt8Dtype UInt16Dtype UInt32Dtype UInt64Dtype
+            describe_option get_option option_context reset_option set_option
         """,
+        "pandas.api": "types",
+        "pandas.tseries": "offsets",
+        "pandas.api.types": """
+            CategoricalDtype DatetimeTZDtype IntervalDtype PeriodDtype infer_dtype union_categoricals
+            is_any_real_numeric_dtype is_array_like is_bool is_bool_dtype is_categorical_dtype is_complex is_complex_dtype
+            is_datetime64_any_dtype is_datetime64_dtype is_datetime64_ns_dtype is_datetime64tz_dtype is_dict_like is_dtype_equal
+            is_extension_array_dtype is_file_like is_float is_float_dtype is_hashable is_int64_dtype is_integer is_integer_dtype
+            is_interval_dtype is_iterator is_list_like is_named_tuple is_number is_numeric_dtype is_object_dtype is_period_dtype
+            is_re is_re_compilable is_scalar is_signed_integer_dtype is_sparse is_string_dtype is_timedelta64_dtype
+            is_timedelta64_ns_dtype is_unsigned_integer_dtype pandas_dtype
+        """,
+        "pandas.errors": "*",
+        "pandas.tseries.offsets": "*",
     },
     "sympy": {
-        # lambdify, preview, plotting and their like write code or files and run them
+        # preview, plotting and their like write code or files and run them; what lambdify writes is looked at (lambdify_door)
         "sympy": """*
-            -lambdify -preview -plot -plot_backends -plot_implicit -plot_parametric -pprint_try_use_unicode -pager_print
-            -plotting -textplot -test -doctest -interactive -init_session -init_printing -parse_expr -parsing -printing
+            -preview -plot -plot_backends -plot_implicit -plot_parametric -pprint_try_use_unicode -pager_print
+            -plotting -textplot -test -doctest -interactive -init_session -parse_expr -parsing -printing
             -algebras -assumptions -calculus -concrete -discrete -external -functions -geometry -multipledispatch
             -ntheory -polys -release -strategies -tensor -utilities -source -print_gtk -print_tree -print_python -python
             -print_rcode -print_ccode -print_fcode -print_glsl -print_jscode -print_maple_code -print_mathml -evalf
             -rcode -ccode -fcode -octave_code -julia_code -rust_code -mathematica_code -glsl_code -jscode -cxxcode
             -maple_code -smtlib_code -Wild -WildFunction -threaded -xthreaded -timed -memoize_property -public
             -filldedent -subsets -lambdify_print -FunctionClass -register_handler -remove_handler
-            -var -ring -xring -vring -sring -field -xfield -vfield -sfield
+            -var -ring -xring -vring -sring -field -xfield -vfield -sfield -PolynomialRing -FractionField
+            -StrPrinter -Options -cacheit -interactive_traversal
         """,
+        **SYMPY_MODULES,
     },
 }
 

@@ -31,6 +31,8 @@ _RUN_A_TEXT: Final = """
     dataclasses:_create_fn<dataclasses dataclasses:_FuncBuilder.add_fns_to_class<dataclasses
     sympy.parsing.sympy_parser:parse_expr sympy.parsing.sympy_parser:eval_expr<jigsmith_worker.policy.package_doors
     sympy.polys.monomials:MonomialOps._build<sympy.polys.monomials
+    jigsmith_worker.policy.lambdify_door:_compile<sympy.utilities.lambdify
+    jigsmith_worker.policy.lambdify_door:_execute<sympy.utilities.lambdify
 """
 """Functions that do such things themselves for a reason; after `<`, for one that takes the text from its caller, the modules
 of which one has to be that caller."""
@@ -53,7 +55,8 @@ _MAY: Final[Mapping[str, str]] = {  # by event: https://docs.python.org/3/librar
     "open": "importlib._bootstrap_external:FileLoader.get_data",
     "os.listdir": "importlib._bootstrap_external:FileFinder._fill_cache",
     "sys._getframe": """
-        jigsmith_worker.policy.doors:namedtuple enum:EnumType._create_ typing:_caller
+        inspect:currentframe<sympy.utilities.lambdify jigsmith_worker.policy.doors:namedtuple
+        enum:EnumType._create_ typing:_caller
         pandas.core.common:is_setitem_syntax_in_caller_frame pandas.core.common:is_local_in_caller_frame
     """,
 }
