@@ -9,9 +9,10 @@ import types
 from collections.abc import Iterable
 from typing import Any, Final
 
-from jigsmith_worker.policy import doors, imports, package_doors, powers
+from jigsmith_worker.policy import doors, imports, powers
 from jigsmith_worker.policy.guards import globals_for
 from jigsmith_worker.policy.own import MODULE_NAME
+from jigsmith_worker.policy.packages import doors as package_doors
 from jigsmith_worker.policy.transformer import PolicyTransformer, Refusal
 
 __all__ = [

@@ -29,16 +29,16 @@ _Permissions = Mapping[str, Mapping[types.CodeType, _Permission]]
 _RUN_A_TEXT: Final = """
     collections:namedtuple<jigsmith_worker.policy.doors
     dataclasses:_create_fn<dataclasses dataclasses:_FuncBuilder.add_fns_to_class<dataclasses
-    sympy.parsing.sympy_parser:parse_expr sympy.parsing.sympy_parser:eval_expr<jigsmith_worker.policy.package_doors
+    sympy.parsing.sympy_parser:parse_expr sympy.parsing.sympy_parser:eval_expr<jigsmith_worker.policy.packages.doors
     sympy.polys.monomials:MonomialOps._build<sympy.polys.monomials
-    jigsmith_worker.policy.lambdify_door:_compile<sympy.utilities.lambdify
-    jigsmith_worker.policy.lambdify_door:_execute<sympy.utilities.lambdify
+    jigsmith_worker.policy.packages.lambdify_door:_compile<sympy.utilities.lambdify
+    jigsmith_worker.policy.packages.lambdify_door:_execute<sympy.utilities.lambdify
 """
 """Functions that do such things themselves for a reason; after `<`, for one that takes the text from its caller, the modules
 of which one has to be that caller."""
 _MAY: Final[Mapping[str, str]] = {  # by event: https://docs.python.org/3/library/audit_events.html
     "compile": f"""{_RUN_A_TEXT}
-        ast:parse<ast,jigsmith_worker.policy.package_doors,sympy.parsing.sympy_parser typing:ForwardRef.__init__<typing
+        ast:parse<ast,jigsmith_worker.policy.packages.doors,sympy.parsing.sympy_parser typing:ForwardRef.__init__<typing
     """,
     "exec": f"{_RUN_A_TEXT} importlib._bootstrap:_call_with_frames_removed<importlib._bootstrap_external",
     "marshal.loads": "importlib._bootstrap_external:_compile_bytecode<importlib._bootstrap_external",

@@ -1,11 +1,11 @@
-"""Doors in sympy but for text, which is `package_doors`' and `lambdify_door`'s: attributes and functions by their names."""
+"""Doors in sympy but for text, which is `doors`' and `lambdify_door`'s: attributes and functions by their names."""
 
 import importlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from jigsmith_worker.policy import doors, imports, own
-from jigsmith_worker.policy.replacing import (
+from jigsmith_worker.policy.packages.replacing import (
     check_attributes,
     is_no_special_name,
     refusing,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from jigsmith_worker.policy import doors, names, own
 from jigsmith_worker.policy.packages import MODULES
-from jigsmith_worker.policy.replacing import (
+from jigsmith_worker.policy.packages.replacing import (
     check_attributes,
     is_ordinary,
     refusing,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from jigsmith_worker.policy import doors, imports, own
-from jigsmith_worker.policy.sympy_doors import functions_in_mpmath
+from jigsmith_worker.policy.packages.sympy_doors import functions_in_mpmath
 
 _MODULE: Final = "sympy.utilities.lambdify"
 _FACADES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -2,14 +2,14 @@
 
 These packages evaluate strings (pandas' eval and query, all of sympy by sympify), open files wherever they take a name, and
 read any address (numpy's __array_interface__). Facades leave out what is made for that; what hides behind ordinary functions is
-replaced inside the packages (`package_doors`). The rest is listed in docs/threat-model.md, and the layers outside hold it.
+replaced inside the packages (`doors`). The rest is listed in docs/threat-model.md, and the layers outside hold it.
 """
 
 import types
 from collections.abc import Mapping
 from typing import Final
 
-from jigsmith_worker.policy.sympy_modules import SYMPY_MODULES
+from jigsmith_worker.policy.packages.sympy_modules import SYMPY_MODULES
 
 MODULES: Final[Mapping[str, Mapping[str, str]]] = {
     "numpy": {

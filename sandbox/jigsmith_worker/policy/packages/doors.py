@@ -8,9 +8,9 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from jigsmith_worker.policy import doors, imports, lambdify_door, pandas_doors, sympy_doors, time_zones
-from jigsmith_worker.policy.packages import IMPORTED_BY_C, MODULES
-from jigsmith_worker.policy.replacing import replace_everywhere
+from jigsmith_worker.policy import doors, imports
+from jigsmith_worker.policy.packages import IMPORTED_BY_C, MODULES, lambdify_door, pandas_doors, sympy_doors, time_zones
+from jigsmith_worker.policy.packages.replacing import replace_everywhere
 
 _SIMPLE: Final = (
     ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.BinOp,
