@@ -139,6 +139,26 @@ class C:
 class S(C, random.Random): pass
 dataclasses.dataclass(init=False, repr=False, eq=False)(C)
 x = [dataclasses.asdict(S(1))["_randbelow"](5)]""",
+    "a derived class that is kept though it is refused": """
+import random
+kept = []
+class C:
+    __match_args__ = ("_randbelow",)
+    def __init_subclass__(cls): kept.append(cls)
+try:
+    class S(C, random.Random): pass
+except TypeError: pass
+match kept[0](1):
+    case C(k): x = [k(5)]""",
+    "a dataclass that is kept though it is refused": """
+import dataclasses, random
+class C:
+    "C"
+    _randbelow: object
+class S(C, random.Random): pass
+try: dataclasses.dataclass(init=False, repr=False, eq=False)(C)
+except TypeError: pass
+x = [dataclasses.asdict(S(1))["_randbelow"](5)]""",
     "fields whose names the compiler changes": """
 import typing, dataclasses
 B = typing.TypedDict("B", {"__class_\\uff3f": object, "__reduce_ex_\\uff3f": object})

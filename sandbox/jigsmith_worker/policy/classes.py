@@ -17,7 +17,7 @@ import sys
 import types
 import typing
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from jigsmith_worker.policy import names, own
@@ -93,8 +93,10 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **options: 
             isinstance(base, type) or type(base) in _STAND_FOR_BASES or any(base is one for one in _FUNCTIONS_FOR_BASES)
         ):
             raise TypeError(f"{type(base).__name__} cannot be a base of a class here")
-    for base in types.resolve_bases(bases):
+    resolved = types.resolve_bases(bases)
+    for base in resolved:
         check_base(base)
+    _check_names_read(resolved)
     if "metaclass" in options:
         if options["metaclass"] is not ABC_META:
             raise TypeError("a class can have no metaclass here but abc.ABCMeta")
@@ -102,7 +104,6 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **options: 
     cls = builtins.__build_class__(body, name, *bases, **options)
     if isinstance(cls, type):
         check_base(cls)  # the bases were resolved once more
-        _check_names_read(cls)
         own.note(cls)
     return cls
 
@@ -138,9 +139,9 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
             if found := _inherited_from_the_library(cls, field):
                 raise TypeError(f"{field} cannot be a field's name: it means something in {found.__name__}")
         chosen = options if all(_may_match(cls, field) for field in fields) else options | {"match_args": False}
+        for derived in _derived_from(cls):
+            _check_names_read([derived], fields)
         made: type = dataclasses.dataclass(cls, **chosen)
-        for one in {made, cls, *_derived_from(cls)}:
-            _check_names_read(one)
         _looked_at.clear()
         own.note(made)  # with slots it is a new class
         return made
@@ -215,20 +216,22 @@ def _derived_from(cls: type) -> set[type]:
     return {*direct, *(one for derived in direct for one in _derived_from(derived))}
 
 
-def _check_names_read(cls: type) -> None:
-    """Raise TypeError if the names that a base of this class gives make patterns or dataclasses read what is the library's.
+def _check_names_read(bases: Iterable[type], more: Iterable[str] = ()) -> None:
+    """Raise TypeError if the names that a base gives make patterns or dataclasses read what is the library's.
 
-    They were harmless for that base, and read the attributes of objects of all that are derived from it.
+    For that base they are harmless, but they read the attributes of objects of all that are derived from it, and from a class
+    of the library besides. To be called before there is a derived class: the source may keep it, whatever is raised then.
     """
-    theirs = [one for one in cls.__mro__ if not own.is_own_class(one)]
-    for base in cls.__mro__:
-        if own.is_own_class(base):
-            dictionary = own.dictionary_of(base)
-            for name in (*dictionary.get("__match_args__", ()), *dictionary.get("__dataclass_fields__", ())):
-                if type(name) is str and not names.is_plain(name):
-                    for one in theirs:
-                        if name in own.dictionary_of(one):
-                            raise TypeError(f"{name}, which {base.__name__} names, means something in {one.__name__}")
+    lineage = {cls for base in bases for cls in base.__mro__}
+    given = set(more)
+    for cls in filter(own.is_own_class, lineage):
+        dictionary = own.dictionary_of(cls)
+        given |= {*dictionary.get("__match_args__", ()), *dictionary.get("__dataclass_fields__", ())}
+    for cls in lineage:
+        if not own.is_own_class(cls):
+            for name in given & own.dictionary_of(cls).keys():
+                if not names.is_plain(name):
+                    raise TypeError(f"{name}, which a pattern or a dataclass reads, means something in {cls.__name__}")
 
 
 def _inherited_from_the_library(cls: type, name: str) -> type | None:

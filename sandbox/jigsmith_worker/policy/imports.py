@@ -156,7 +156,7 @@ def facade(name: str) -> Facade:
         raise ImportError(f"{name} may not be imported here", name=name)
     values: dict[str, Any] = {}
     if name in _allowed:
-        module = importlib.import_module(name)
+        module = importlib.import_module(packages.ALIASES.get(name, name))
         values = {
             public: _REPLACED.get(f"{name}.{public}", getattr(module, public)) for public in _public(name, module)
         }
@@ -168,7 +168,7 @@ def facade(name: str) -> Facade:
     for listed in _allowed:
         parent, _, child = listed.rpartition(".")
         if parent == name:
-            values[child] = facade(listed)
+            values.setdefault(child, facade(listed))  # sympy.simplify is a function, and a module
     return _facade(name, values)
 
 

@@ -47,6 +47,7 @@ MODULES: Final[Mapping[str, Mapping[str, str]]] = {
         """,
         "pandas.errors": "*",
         "pandas.tseries.offsets": "*",
+        "pandas.offsets": "*",
     },
     "sympy": {
         # preview, plotting and their like write code or files and run them; what lambdify writes is looked at (lambdify_door)
@@ -66,6 +67,9 @@ MODULES: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
+
+ALIASES: Final[Mapping[str, str]] = {"pandas.offsets": "pandas.tseries.offsets"}
+"""What is a module by its name only as an attribute of its package."""
 
 IMPORTED_BY_C: Final = frozenset({"numpy._core._dtype", "numpy._core._internal", "numpy._core._methods"})
 """What numpy's C code imports while it works, by the `__import__` of whoever uses it. No source can name these modules."""

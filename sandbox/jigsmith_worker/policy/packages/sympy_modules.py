@@ -307,4 +307,23 @@ SYMPY_MODULES: Final[Mapping[str, str]] = {
         unflatten uniq variations
     """,
     "sympy.utilities.lambdify": "lambdify",
+    "sympy.core.sympify": "SympifyError sympify",
+    "sympy.ntheory.continued_fraction": """
+        continued_fraction continued_fraction_convergents continued_fraction_iterator continued_fraction_periodic
+        continued_fraction_reduce
+    """,
+    "sympy.series": """
+        EmptySequence Limit O Order SeqAdd SeqFormula SeqMul SeqPer approximants difference_delta fourier_series fps gruntz
+        limit limit_seq residue sequence series
+    """,
+    "sympy.simplify": """
+        EPath FU besselsimp collect collect_const combsimp cse denom epath exptrigsimp fraction fu gammasimp hyperexpand
+        hypersimilar hypersimp kroneckersimp logcombine nsimplify numer posify powdenest powsimp radsimp ratsimp ratsimpmodprime
+        rcollect separatevars signsimp simplify sqrtdenest trigsimp
+    """,
+    "sympy.simplify.simplify": """
+        besselsimp hypersimilar hypersimp kroneckersimp logcombine nsimplify posify separatevars signsimp simplify
+    """,
+    "sympy.solvers.solveset": "linear_eq_to_matrix linsolve nonlinsolve solveset substitution",
+    "sympy.solvers.diophantine": "diophantine",
 }
