@@ -92,6 +92,8 @@ def _listed(functions: str, absent: AbstractSet[str]) -> Iterator[tuple[types.Co
             continue  # of another version of Python
         code = inspect.unwrap(found).__code__
         present = [caller for caller in filter(None, callers.split(",")) if caller.partition(".")[0] not in absent]
+        if callers and not present:
+            continue  # nobody may
         yield code, (code, tuple(vars(importlib.import_module(caller)) for caller in present))
 
 
