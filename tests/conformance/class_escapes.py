@@ -109,6 +109,56 @@ x = x.real""",
     "an alias that marks what it makes": "import fractions\ntype(list[int])(lambda: fractions.Fraction, 'mine')()\nx = fractions.Fraction.__orig_class__",
     "a generic class that marks what it makes": "import typing, fractions\nclass C(typing.Generic[typing.TypeVar('T')]):\n    def __new__(cls): return fractions.Fraction\nC[int]()\nx = fractions.Fraction.__orig_class__",
     "a raw method of a class that is cached": "import typing, functools, fractions\nx = typing.final(functools.cache(fractions.Fraction).from_float).__final__",
+    "what stands for ABCMeta": "import abc\nM = getattr(abc.ABCMeta, 'stands_for', abc.ABCMeta)\nx = M('C', (), {'__getattribute__': lambda s, n: n})().gi_x",
+    "a stack that wraps something else": """
+import contextlib, textwrap
+class X:
+    def _create_cb_wrapper(self, cb): return textwrap.dedent
+    def _push_exit_callback(self, cb): pass
+def mine(): pass
+contextlib.ExitStack.callback(X(), mine)
+textwrap.dedent.x = 5
+x = textwrap.dedent.x""",
+    "a derived stack that wraps something else": """
+import contextlib, textwrap
+class X(contextlib.ExitStack):
+    def _create_cb_wrapper(self, cb): return textwrap.dedent
+def mine(): pass
+X().callback(mine)
+textwrap.dedent.x = 5
+x = textwrap.dedent.x""",
+    "a stack that is another's": """
+import contextlib, fractions
+class X:
+    _exit_callbacks = "mine"
+    def __new__(cls): return fractions.Fraction
+contextlib.ExitStack.pop_all(object.__new__(X))
+x = fractions.Fraction._exit_callbacks""",
+    "a fraction whose next __new__ gives a class": """
+from fractions import Fraction
+class M:
+    def __new__(cls): return Fraction
+class F(Fraction, M): pass
+F(3)
+x = Fraction.as_integer_ratio(Fraction)""",
+    "a __new__ that is given later": "from fractions import Fraction\nclass M: pass\nclass F(Fraction, M): pass\nM.__new__ = lambda cls: Fraction\nF(3)\nx = Fraction.as_integer_ratio(Fraction)",
+    "a __new__ that is bound, not defined": "from fractions import Fraction\nclass M:\n    __new__ = staticmethod(lambda cls: Fraction)\nclass F(Fraction, M): pass\nF(3)\nx = Fraction.as_integer_ratio(Fraction)",
+    "flags that are combined while they change": """
+from enum import Flag
+from fractions import Fraction
+class M(int): pass
+class F(M, Flag):
+    A = 1
+    B = 2
+class V(int):
+    def __le__(self, o):
+        M.__new__ = lambda *a: Fraction
+        return True
+    __ge__ = __le__
+try: F(V(3))
+except Exception: pass
+x = Fraction._value_""",
+    "fields that a tuple says it has": "import contextlib, random\nclass T(random.Random):\n    pass\nclass U(tuple):\n    _fields = ('_make',)\nclass W(contextlib.ContextDecorator, tuple):\n    _fields = ('_recreate_cm',)\nx = W()._recreate_cm",
     # names of a base, read from what is derived from it
     "a pattern of a base, for str.format": """
 class C:

@@ -41,21 +41,21 @@ NO_BASES: Final = (
     functools.singledispatchmethod,
     contextlib.redirect_stdout,
     contextlib.redirect_stderr,
+    contextlib.ExitStack,
 )
 """What these write to, or read from, their own attributes name; in a class derived from one, these would be the source's."""
 
 
 class _Metaclass:
-    """Stands for a metaclass in a class statement, where it cannot be called."""
+    """Stands for abc.ABCMeta, which makes classes of anything, where a class statement names it. It does not hold it."""
 
-    def __init__(self, stands_for: type) -> None:
-        self.stands_for = stands_for
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"<class '{self.stands_for.__module__}.{self.stands_for.__name__}'>"
+        return "<class 'abc.ABCMeta'>"
 
 
-ABC_META: Final = _Metaclass(abc.ABCMeta)
+ABC_META: Final = _Metaclass()
 
 _bases: Final[set[type]] = set()
 """The classes of the library that may be derived from, those with a public name, and what these derive from themselves."""

@@ -84,6 +84,7 @@ _METHODS_OF_THEIR_CLASS: Final[Mapping[Any, str]] = {
     random.Random: "seed setstate gauss",
     types.DynamicClassAttribute: "getter setter deleter",
     inspect.getmro(contextlib.redirect_stdout)[1]: "__enter__ __exit__",
+    inspect.getmro(contextlib.ExitStack)[1]: "callback enter_context pop_all push",
 }
 """Methods that write to whatever they are called with, or call its class, which for a class is `type`."""
 check_names: Final = classes.check_names

@@ -119,8 +119,12 @@ def _belongs_to(method: object, cls: type) -> bool:
 
 
 def _is_namedtuple(value: object, name: str) -> bool:
-    cls = value if isinstance(value, type) else type(value)
-    return issubclass(cls, tuple) and (name in names.NAMEDTUPLE_ATTRIBUTES or name in getattr(cls, "_fields", ()))
+    """Return whether this is an attribute of a class that collections.namedtuple has made: one of its own, or a field."""
+    found = own.defining_class(value, name)
+    if found is None or not issubclass(found, tuple):
+        return False
+    fields = own.dictionary_of(found).get("_fields")
+    return type(fields) is tuple and (name in names.NAMEDTUPLE_ATTRIBUTES or name in fields)
 
 
 def _checked_format(_value: object, name: str, found: Any) -> Any:
@@ -271,4 +275,5 @@ def globals_for(module_name: str) -> dict[str, Any]:
         names.PATTERN_CLASS: classes.pattern_class,
         names.HELD: _Held,
         names.CHECKED_GETATTR: own.checked_getattr,
+        names.CHECKED_NEW: own.checked_new,
     }

@@ -12,6 +12,7 @@ PLAIN_CLASSES: Final = "_plain_classes_"
 PATTERN_CLASS: Final = "_pattern_class_"
 HELD: Final = "_held_"
 CHECKED_GETATTR: Final = "_checked_getattr_"
+CHECKED_NEW: Final = "_checked_new_"
 
 DEFINABLE_DUNDERS: Final = frozenset(
     f"__{name}__"
@@ -30,7 +31,9 @@ ONLY_DEFINABLE_DUNDERS: Final = frozenset({"__get__", "__set__", "__delete__", "
 """Special methods that a class may define, but nobody calls by name."""
 
 WRITABLE_DUNDERS: Final = frozenset({"__name__", "__qualname__", "__doc__"})
-WRITABLE_METHODS: Final = DEFINABLE_DUNDERS - {"__getattr__"}
+CHECKED_METHODS: Final = frozenset({"__getattr__", "__new__"})
+"""Special methods that a class may define by a function only, which is given a check around it (`own`)."""
+WRITABLE_METHODS: Final = DEFINABLE_DUNDERS - CHECKED_METHODS
 """Special methods that may be given to one's own class later, as decorators of classes do."""
 ORDINARY_DUNDERS: Final = DEFINABLE_DUNDERS | WRITABLE_DUNDERS
 READ_AS_A_COPY: Final = frozenset({"groupindex", "registry", "__members__", "__annotations__", "__dataclass_fields__"})

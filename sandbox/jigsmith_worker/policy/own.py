@@ -86,6 +86,23 @@ def checked_getattr(find: Any) -> Any:
     return __getattr__
 
 
+_MADE_ANYHOW: Final = frozenset({bool, bytes, complex, dict, float, frozenset, int, list, set, str, tuple, type(None)})
+"""Types of what a `__new__` may return beside an object of a class of the source's: nothing can be written to these."""
+
+
+def checked_new(make: Any) -> Any:
+    """Decorate a `__new__`, so that it makes objects: the library writes to whatever comes of it, be it a class of its own."""
+
+    def __new__(cls: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - it takes the place of one
+        found = make if type(make) is types.FunctionType else make.__get__(None, cls)
+        made = found(cls, *args, **kwargs)
+        if isinstance(made, type) or not (is_own(made) or type(made) in _MADE_ANYHOW):
+            raise TypeError("a __new__ has to return an object of a class that you define here")
+        return made
+
+    return __new__
+
+
 _CHECKED_CODE: Final = checked_getattr(None).__code__
 
 
@@ -164,7 +181,8 @@ def _is_written_to(value: Any, name: str) -> bool:
     if (
         cls is types.FunctionType or cls is _lru_cache_wrapper
     ):  # what a decorator of the library has made of an own function
-        return is_own_function(vars(value).get("__wrapped__"))
+        is_of_the_source = getattr(value, "__module__", None) == MODULE_NAME
+        return is_of_the_source and is_own_function(vars(value).get("__wrapped__"))
     return packages.is_labelled(value) and (name in _LABELS or not hasattr(cls, name))
 
 

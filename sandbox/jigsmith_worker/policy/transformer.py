@@ -86,7 +86,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
 
     def _names_a_method(self, name: str) -> bool:
         """Return whether a special name is that of a method of the class around it, as in `__radd__ = __add__`."""
-        return bool(self._classes) and name in names.DEFINABLE_DUNDERS and name != "__getattr__"
+        return bool(self._classes) and name in names.WRITABLE_METHODS
 
     def _bind(self, node: ast.AST, name: str | None) -> None:
         if name:
@@ -293,10 +293,10 @@ class PolicyTransformer(RestrictingNodeTransformer):
             self._bind(node, node.name)
         # Inside a method, a nested function still belongs to the class as far as mangling goes.
         node = self.node_contents_visit(node)
-        if (
-            node.name == "__getattr__"
-        ):  # the outermost decorator is applied last, before there is a class that could be asked
-            node.decorator_list.insert(0, ast.Name(names.CHECKED_GETATTR, ast.Load()))
+        if node.name in names.CHECKED_METHODS:
+            check = names.CHECKED_NEW if node.name == "__new__" else names.CHECKED_GETATTR
+            # The outermost decorator is applied last, before there is a class that could be asked.
+            node.decorator_list.insert(0, ast.Name(check, ast.Load()))
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:

@@ -34,6 +34,8 @@ def replace() -> None:
     exceptions = importlib.import_module("pandas.util._exceptions")
     level = exceptions.find_stack_level  # it looks at frames
     replace_everywhere("pandas", level, lambda: 2 if doors.guarding() else level())
+    metaclass: Any = importlib.import_module("pandas.core.dtypes.dtypes").CategoricalDtypeType  # CategoricalDtype.type
+    metaclass.__new__ = _of_no_class(metaclass.__new__)
     _replace_what_takes_functions()
     _replace_what_takes_names()
     frame, series = (importlib.import_module(f"pandas.core.{name}") for name in ("frame", "series"))
@@ -73,6 +75,17 @@ def _replace_what_takes_names() -> None:
     indexer.__init__ = _of_one_indexer(indexer.__init__)
     for name in ("__getitem__", "__setitem__"):
         wrap(importlib.import_module("pandas.core.flags").Flags, name, _of_a_plain_key)
+
+
+def _of_no_class(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the `__new__` of a metaclass, which would make classes with any special method."""
+
+    def __new__(cls: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - it takes the place of one
+        if doors.guarding():
+            raise TypeError(f"{cls.__name__} cannot be called here: write a class statement")
+        return original(cls, *args, **kwargs)
+
+    return __new__
 
 
 def _without_files(original: Callable[..., Any]) -> Callable[..., Any]:
