@@ -114,7 +114,6 @@ class Session:
         self.optimizer_model = await self._stack.enter_async_context(
             Model(self.who.optimizer_model, self.means.optimizer_access or access, self.journal, self.budget)
         )
-        self._stack.push_async_callback(self._close_journal)  # first: what is under way still needs the models
         self.store = FunctionStore(self._client, self.who.function_set, self.journal, self.run)
         self.rollouts = self.rollouts_of(self.model)
         return self
@@ -122,8 +121,11 @@ class Session:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close everything."""
-        await self._stack.aclose()
+        """Close everything, the journal first: what is paid for and under way still needs the models, whenever they came."""
+        try:
+            await self._close_journal()
+        finally:
+            await self._stack.aclose()
 
     async def _close_journal(self) -> None:
         try:

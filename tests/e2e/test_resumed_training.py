@@ -50,9 +50,11 @@ class Program:
 
     def start(self, *more: str) -> subprocess.Popen[str]:
         """Start it."""
+        listening = ["env", "--default-signal=INT"]  # to ctrl-c, which what a shell starts in the background ignores
         return subprocess.Popen(
-            [*self._command, *more], env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+            [*listening, *self._command, *more],
+            env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
 
     def run(self, *more: str) -> tuple[int, str]:
         """Run it to its end; return its exit code and what it said."""
