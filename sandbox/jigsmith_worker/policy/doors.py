@@ -149,7 +149,7 @@ def namedtuple(
         _plain_text(field_names) if isinstance(field_names, str) else [_plain_text(name) for name in field_names],
         rename=bool(rename),
         defaults=None if defaults is None else tuple(defaults),
-        module=sys._getframe(1).f_globals.get("__name__") if module is None else module,  # noqa: SLF001
+        module=sys._getframe(1).f_globals.get("__name__") if module is None else module,  # noqa: SLF001 - public by its documentation
     )
 
 

@@ -25,7 +25,7 @@ def replace(guarding: Guarding) -> None:
         made = guarded(original.__func__ if is_bound else original, guarding)
         setattr(enum.EnumType, name, classmethod(made) if is_bound else made)
     missing: Any = vars(enum.Flag)["_missing_"]
-    enum.Flag._missing_ = classmethod(_of_plain_objects(missing.__func__, guarding))  # type: ignore[assignment]
+    enum.Flag._missing_ = classmethod(_of_plain_objects(missing.__func__, guarding))  # type: ignore[assignment]  # a classmethod, as the original
     for cls in (enum.Flag, enum.IntFlag, re.RegexFlag):
         for name in _OPERATORS:
             if name in vars(cls):

@@ -66,7 +66,7 @@ def replace() -> None:
 
 def _names_of_mpmath() -> set[str]:
     printing = importlib.import_module("sympy.printing.pycode")
-    known = [*printing._known_functions_mpmath.values(), *printing._known_constants_mpmath.values()]  # noqa: SLF001
+    known = [*printing._known_functions_mpmath.values(), *printing._known_constants_mpmath.values()]  # noqa: SLF001 - nobody else has them
     return {name.rpartition(".")[2] for name in known} | functions_in_mpmath() | _MORE_OF_MPMATH
 
 
@@ -95,7 +95,7 @@ def _execute(program: Any, namespace: dict[str, Any], found: dict[str, Any]) -> 
     code, free = _made.pop()
     if code is not program:
         raise ValueError("only what lambdify has written itself is executed here")
-    exec(code, {name: _value_of(name, namespace) for name in free} | {"__builtins__": _FUNCTIONS}, found)  # noqa: S102
+    exec(code, {name: _value_of(name, namespace) for name in free} | {"__builtins__": _FUNCTIONS}, found)  # noqa: S102 - looked at
 
 
 def _refuse(*_: object) -> None:

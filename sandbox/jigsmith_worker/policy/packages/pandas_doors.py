@@ -69,9 +69,9 @@ def _replace_what_takes_names() -> None:
     for module in ("generic", "frame", "indexing"):
         check_attributes(f"pandas.core.{module}", is_ordinary, "getattr", "setattr")
     generic._info_axis = property(_info_axis)  # noqa: SLF001 - own classes say what it is called
-    generic._get_axis_name = classmethod(_of_real_axes(generic._get_axis_name.__func__))  # noqa: SLF001
+    generic._get_axis_name = classmethod(_of_real_axes(generic._get_axis_name.__func__))  # noqa: SLF001 - as above
     wrap(generic, "__finalize__", _of_plain_metadata)
-    indexer = importlib.import_module("pandas.core.indexing")._LocationIndexer  # noqa: SLF001
+    indexer = importlib.import_module("pandas.core.indexing")._LocationIndexer  # noqa: SLF001 - of all four
     indexer.__init__ = _of_one_indexer(indexer.__init__)
     for name in ("__getitem__", "__setitem__"):
         wrap(importlib.import_module("pandas.core.flags").Flags, name, _of_a_plain_key)

@@ -66,7 +66,7 @@ def _hold_printers_to_their_methods() -> None:
         importlib.import_module(f"sympy.printing.{module}")
     printers = set(_subclasses(importlib.import_module("sympy.printing.printer").Printer))
     methods = {printer.printmethod for printer in printers}
-    methods |= {f"_{printer._module}code" for printer in printers if hasattr(printer, "_module")}  # noqa: SLF001
+    methods |= {f"_{printer._module}code" for printer in printers if hasattr(printer, "_module")}  # noqa: SLF001 - as they do
     check_attributes(
         "sympy.printing.printer",
         lambda name: name in methods or name.startswith("_print_"),
