@@ -5,10 +5,12 @@ from jigsmith_sandbox.pool import Pool
 from jigsmith_worker.outcome import OutcomeKind
 
 from tests.conformance.conftest import call
+from tests.conformance.habit_programs import HABIT_PROGRAMS
 from tests.conformance.idiom_programs import IDIOM_PROGRAMS
+from tests.conformance.introspection_programs import INTROSPECTION_PROGRAMS
 from tests.conformance.programs import PROGRAMS
 
-ORDINARY = PROGRAMS | IDIOM_PROGRAMS
+ORDINARY = PROGRAMS | IDIOM_PROGRAMS | HABIT_PROGRAMS | INTROSPECTION_PROGRAMS
 
 
 @pytest.mark.parametrize("name", ORDINARY)

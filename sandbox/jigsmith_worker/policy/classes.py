@@ -42,6 +42,9 @@ NO_BASES: Final = (
     contextlib.redirect_stdout,
     contextlib.redirect_stderr,
     contextlib.ExitStack,
+    inspect.Signature,
+    inspect.Parameter,
+    inspect.BoundArguments,
 )
 """What these write to, or read from, their own attributes name; in a class derived from one, these would be the source's."""
 

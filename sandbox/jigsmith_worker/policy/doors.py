@@ -7,6 +7,7 @@ that are texts.
 
 import calendar
 import collections
+import configparser
 import contextlib
 import copy
 import csv
@@ -14,8 +15,10 @@ import dataclasses
 import difflib
 import fractions
 import functools
+import html.parser
 import inspect
 import operator
+import queue
 import random
 import re
 import statistics
@@ -63,8 +66,11 @@ def replace() -> None:
     enum_doors.replace(guarding)
     functools_doors.replace(guarding)
     for cls, methods in _METHODS_OF_THEIR_CLASS.items():
-        for name in methods.split():
-            _put(cls, name, functools.partial(_held, cls))
+        for name in methods.split() or [
+            name for name, one in vars(cls).items() if type(one) is types.FunctionType and not names.is_dunder(name)
+        ]:
+            _put(cls, name, functools.partial(held, cls))
+    setattr(inspect.Signature, "from_callable", classmethod(_of_own_callables))  # noqa: B010 - mypy forbids it plainly
     named, alias = inspect.getmro(type(typing.List[int]))[:2]  # noqa: UP006 - the classes of aliases
     _put(alias, "__call__", _of_own_objects)
     for cls in (named, type(typing.Annotated[int, ""])):
@@ -84,9 +90,17 @@ _METHODS_OF_THEIR_CLASS: Final[Mapping[Any, str]] = {
     random.Random: "seed setstate gauss",
     types.DynamicClassAttribute: "getter setter deleter",
     inspect.getmro(contextlib.redirect_stdout)[1]: "__enter__ __exit__",
+    configparser.RawConfigParser: "",
+    configparser.ConfigParser: "",
+    html.parser.HTMLParser: "",
+    inspect.getmro(html.parser.HTMLParser)[1]: "",
+    queue.Queue: "task_done join qsize empty full put get put_nowait get_nowait",
+    inspect.Signature: "replace bind bind_partial",
+    inspect.Parameter: "replace",
+    inspect.BoundArguments: "apply_defaults args kwargs",
     inspect.getmro(contextlib.ExitStack)[1]: "callback enter_context pop_all push",
 }
-"""Methods that write to whatever they are called with, or call its class, which for a class is `type`."""
+"""Methods that write to what they are called with, or call its class, which for a class is `type`; all, if none is named."""
 check_names: Final = classes.check_names
 _COPIED_HERE: Final = (collections.UserDict, collections.UserList)
 
@@ -95,13 +109,13 @@ def _put(owner: Any, name: str, guarded: Callable[[Any], Any]) -> None:
     setattr(owner, name, guarded(vars(owner)[name]))
 
 
-def _held(cls: type, method: Any) -> Any:
+def held(cls: type, method: Any) -> Any:
     """Return a method, or a property, held to objects of its class."""
     if isinstance(method, property):
-        return property(*(accessor and _held(cls, accessor) for accessor in (method.fget, method.fset, method.fdel)))
+        return property(*(accessor and held(cls, accessor) for accessor in (method.fget, method.fset, method.fdel)))
 
     @functools.wraps(method)
-    def held(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def checked(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         if _namespace is not None:
             if cls not in type(self).__mro__:
                 raise TypeError(f"{method.__name__} is for objects of {cls.__name__}")
@@ -113,7 +127,28 @@ def _held(cls: type, method: Any) -> Any:
                 return made
         return method(self, *args, **kwargs)
 
-    return held
+    return checked
+
+
+_signature_of: Final = inspect.Signature.from_callable.__func__  # type: ignore[attr-defined]  # a class method's
+
+
+def _of_own_callables(cls: Any, /, obj: Any, **options: Any) -> Any:
+    """Take the place of `Signature.from_callable`, which may evaluate annotations, and parse what a builtin says of itself."""
+    if _namespace is not None and not (own.is_own_callable(obj) and not any(map(options.get, _EVALUATED))):
+        raise TypeError("signatures are for functions and classes that you define here, with annotations as they are")
+    return _signature_of(cls, obj, **options)
+
+
+_EVALUATED: Final = ("eval_str", "globals", "locals")
+
+
+def get_type_hints(obj: Any, globalns: Any = None, localns: Any = None, include_extras: Any = False) -> dict[str, Any]:
+    """Take the place of `typing.get_type_hints`: of own functions and classes; texts are looked up by name."""
+    if globalns is not None or localns is not None or not (own.is_own(obj) or own.is_own_function(obj)):
+        raise TypeError("get_type_hints is for functions and classes that you define here")
+    hints = typing.get_type_hints(obj, _namespace, None, bool(include_extras))  # type: ignore[arg-type]  # a dict, when guarded
+    return {name: asked_for(hint) for name, hint in hints.items()}
 
 
 def _of_no_metaclass(convert: Callable[..., Any]) -> Callable[..., Any]:
@@ -179,15 +214,16 @@ def own_only(decorate: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def get_origin(alias: Any) -> Any:
     """Take the place of `typing.get_origin`, which knows the real `type`."""
-    return _asked_for(typing.get_origin(alias))
+    return asked_for(typing.get_origin(alias))
 
 
 def get_args(alias: Any) -> tuple[Any, ...]:
     """Take the place of `typing.get_args`."""
-    return tuple(map(_asked_for, typing.get_args(alias)))
+    return tuple(map(asked_for, typing.get_args(alias)))
 
 
-def _asked_for(value: Any) -> Any:
+def asked_for(value: Any) -> Any:
+    """Return what one gets who asks for a type: something else in place of a metaclass."""
     return TYPE if isinstance(value, type) and issubclass(value, type) else value
 
 

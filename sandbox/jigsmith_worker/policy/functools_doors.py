@@ -23,6 +23,8 @@ def update_wrapper(wrapper: Any, wrapped: Any) -> Any:
     _copy_names(wrapper, wrapped)
     if type(wrapped) is type(wrapper) is types.FunctionType:
         wrapper.__annotations__ = dict(wrapped.__annotations__)
+        if own.is_own_function(wrapped):
+            wrapper.__wrapped__ = wrapped  # type: ignore[attr-defined]  # functions have what they are given
     return wrapper
 
 

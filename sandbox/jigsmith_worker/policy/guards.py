@@ -5,11 +5,12 @@ import builtins
 import functools
 import string
 import types
+import typing
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from jigsmith_worker.policy import classes, imports, names, own, packages, templates
+from jigsmith_worker.policy import attributes, classes, doors, imports, names, own, packages, templates
 from jigsmith_worker.policy.imports import Facade, guarded_import
 from jigsmith_worker.policy.type_question import Type
 
@@ -23,7 +24,8 @@ def _name_of_attribute(name: object) -> str:
 _NOTHING: Final = object()
 
 
-def _guarded_getattr(value: Any, name: object, *default: Any) -> Any:
+def guarded_getattr(value: Any, name: object, *default: Any) -> Any:
+    """Take the place of `getattr`. Raises AttributeError for what may not be read, too."""
     text = _name_of_attribute(name)
     if wrong := names.why_unreadable_attribute(text):
         raise AttributeError(f"{text} is {wrong} and cannot be read here")
@@ -34,7 +36,9 @@ def _guarded_getattr(value: Any, name: object, *default: Any) -> Any:
     if text == "obj" and isinstance(_behind(value), BaseException) and not own.defines(value, text):  # CVE-2024-47532
         raise AttributeError("the object of an exception cannot be read here")
     found = getattr(value, text, *default)
-    return _guarded_method(value, text, found) if text in names.SENSITIVE_ATTRIBUTES else found
+    if text not in names.SENSITIVE_ATTRIBUTES or (default and found is default[0]):
+        return found
+    return _guarded_method(value, text, found)
 
 
 def _guarded_method(value: object, name: str, found: Any) -> Any:
@@ -75,6 +79,38 @@ def _of_own_class(value: object, name: str, found: Any) -> Any:
     if is_of_a_class and not (isinstance(value, type) and own.is_own(value)):
         raise AttributeError(f"{name} can be read of your own classes only")
     return found
+
+
+def _attributes(value: object, _name: str, found: Any) -> Any:
+    """Return the dictionary of an object as it may be seen and written to. Raises AttributeError."""
+    if type(found) is not dict or not attributes.has_attributes(value):
+        raise AttributeError("the attributes can be listed of objects of your own classes only")
+    shown = {name: one for name, one in found.items() if type(name) is str and _may_be_seen(value, name, one)}
+    return attributes.Attributes(shown, found)
+
+
+def _may_be_seen(value: object, name: str, found: object) -> bool:
+    """Return whether an attribute in an object itself may be read. Not by reading it: that may be what asks for this."""
+    try:
+        if names.is_dunder(name) or not _is_listed(value, name):
+            return False
+        return name not in names.SENSITIVE_ATTRIBUTES or _guarded_method(value, name, found) is found
+    except AttributeError:
+        return False
+
+
+def _decorated(value: object, _name: str, found: Any) -> Any:
+    """Return what a decorator was given, if both are the source's own."""
+    if not (own.is_own_function(value) or type(value) is own.LRU_CACHE_WRAPPER) or not own.is_own_function(found):
+        raise AttributeError("__wrapped__ can be read of decorated functions of your own only")
+    return found
+
+
+def _of_an_alias(value: object, name: str, found: Any) -> Any:
+    """Return what an alias of typing stands for, as `typing.get_origin` and its like do. Raises AttributeError for all else."""
+    if typing.get_origin(value) is None:
+        raise AttributeError(f"{name} can be read of types such as list[int] only")
+    return tuple(map(doors.asked_for, found)) if type(found) is tuple else doors.asked_for(found)
 
 
 def _behind(value: Any) -> object:
@@ -131,7 +167,7 @@ def _checked_format(_value: object, name: str, found: Any) -> Any:
     """Return `str.format` or `format_map`, bound or not, with what a field walks to guarded; any other method as it is."""
     if not _belongs_to(found, str):
         return found
-    formatted = _format if name == "format" else _format_map
+    formatted = _format if name == "format" else format_map
     if type(found) is types.MethodDescriptorType:  # str.format as a function, often mapped over templates
         return formatted
     return functools.partial(formatted, found.__self__)
@@ -145,7 +181,7 @@ class _Formatter(string.Formatter):
         first, rest = _string.formatter_field_name_split(field_name)
         value = self.get_value(first, args, kwargs)
         for is_attribute, step in rest:
-            value = _guarded_getattr(value, step) if is_attribute else value[step]
+            value = guarded_getattr(value, step) if is_attribute else value[step]
         return value, first
 
 
@@ -155,7 +191,8 @@ def _format(template: str, /, *args: Any, **kwargs: Any) -> str:
     return str.format(template, *args, **kwargs)
 
 
-def _format_map(template: str, mapping: Any, /) -> str:
+def format_map(template: str, mapping: Any, /) -> str:
+    """Take the place of `str.format_map`."""
     if templates.walking_field(template):
         return _Formatter().vformat(str.__str__(template), (), mapping)
     return str.format_map(template, mapping)
@@ -166,7 +203,7 @@ def attribute_getter(*paths: Any) -> Any:
     steps = [_name_of_attribute(path).split(".") for path in paths]
 
     def get(value: Any) -> Any:
-        found = tuple(functools.reduce(_guarded_getattr, path, value) for path in steps)
+        found = tuple(functools.reduce(guarded_getattr, path, value) for path in steps)
         return found if len(found) > 1 else found[0]
 
     return get
@@ -174,7 +211,7 @@ def attribute_getter(*paths: Any) -> Any:
 
 def method_caller(name: Any, /, *args: Any, **kwargs: Any) -> Any:
     """Take the place of `operator.methodcaller`."""
-    return lambda value: _guarded_getattr(value, name)(*args, **kwargs)
+    return lambda value: guarded_getattr(value, name)(*args, **kwargs)
 
 
 def _checked_write(_value: object, _name: str, write: Any) -> Any:
@@ -200,6 +237,9 @@ _GUARDED: Final[dict[AbstractSet[str], Callable[[object, str, Any], Any]]] = {
     names.READ_OF_OWN_CLASSES | {"mro"}: _of_own_class,
     frozenset({"format", "format_map"}): _checked_format,
     frozenset({"__setattr__", "__delattr__"}): _checked_write,
+    frozenset({"__dict__"}): _attributes,
+    frozenset({"__wrapped__"}): _decorated,
+    names.READ_OF_ALIASES: _of_an_alias,
 }
 """What decides about sensitive names."""
 
@@ -220,10 +260,36 @@ def _guarded_delattr(value: Any, name: object) -> None:
 
 def _guarded_hasattr(value: Any, name: object) -> bool:
     try:
-        _guarded_getattr(value, name)
+        guarded_getattr(value, name)
     except AttributeError:
         return False
     return True
+
+
+def _guarded_vars(*values: Any) -> Any:
+    if len(values) != 1:
+        raise TypeError("vars() needs an object here")
+    try:
+        return guarded_getattr(values[0], "__dict__")
+    except AttributeError as error:
+        raise TypeError(f"vars() cannot be asked for this: {error}") from None
+
+
+def guarded_dir(*values: Any) -> list[str]:
+    """Take the place of `dir`, for own classes and their objects. Raises TypeError."""
+    if len(values) != 1:
+        raise TypeError("dir() needs an object here")
+    value = values[0]
+    if not (own.is_own(value) or attributes.has_attributes(value)):
+        raise TypeError("dir() is for your own classes and their objects here")
+    return [name for name in dir(value) if _is_listed(value, name)]
+
+
+def _is_listed(value: object, name: str) -> bool:
+    """Return whether `dir` names an attribute: not one that could not be read, which is what most do with these names."""
+    if names.is_dunder(name) or names.is_private(name):
+        return not names.why_unreadable_attribute(name) and own.defines(value, name)
+    return not names.why_unreadable_attribute(name)
 
 
 _ORDINARY: Final = """
@@ -239,10 +305,12 @@ _EXCEPTIONS: Final = tuple(
 
 _BUILTINS: Final[dict[str, Any]] = {name: getattr(builtins, name) for name in (*_ORDINARY, *_EXCEPTIONS)} | {
     "type": Type,
-    "getattr": _guarded_getattr,
+    "getattr": guarded_getattr,
     "setattr": _guarded_setattr,
     "delattr": _guarded_delattr,
     "hasattr": _guarded_hasattr,
+    "vars": _guarded_vars,
+    "dir": guarded_dir,
     "__import__": guarded_import,
     "__build_class__": classes.build_class,
 }
@@ -267,7 +335,7 @@ def globals_for(module_name: str) -> dict[str, Any]:
         "__name__": module_name,
         "__doc__": None,
         "__builtins__": dict(_BUILTINS),
-        names.GUARD_ATTRIBUTE: _guarded_getattr,
+        names.GUARD_ATTRIBUTE: guarded_getattr,
         names.GUARD_WRITE: own.writable,
         names.TYPE: type,
         names.CLASS_OF: Type,

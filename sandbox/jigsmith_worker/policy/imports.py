@@ -14,14 +14,18 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
 
-from jigsmith_worker.policy import classes, doors, functools_doors, output, own, packages
+from jigsmith_worker.policy import classes, doors, functools_doors, output, own, packages, stand_ins, type_question
+
+_KINDS: Final = """
+    BuiltinFunctionType FunctionType GeneratorType GenericAlias LambdaType MethodType NoneType TracebackType UnionType
+"""
+"""Types that people ask about: what `type` gives for objects of them."""
 
 STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     # `*`: everything in __all__; `*-x`: without x; `.`: all public names (C modules, which carry nothing along);
     # otherwise the names themselves.
     "abc": "ABC ABCMeta abstractmethod abstractclassmethod abstractproperty abstractstaticmethod",
     "array": ".",
-    "ast": "literal_eval",
     "base64": "* -main",
     "binascii": ".",
     "bisect": "bisect bisect_left bisect_right insort insort_left insort_right",
@@ -30,6 +34,11 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "collections": "* -UserString",  # its format() is not str's own
     "collections.abc": "*",
     "colorsys": "*",
+    "configparser": """
+        BasicInterpolation ConfigParser DuplicateOptionError DuplicateSectionError Error ExtendedInterpolation
+        InterpolationError MissingSectionHeaderError NoOptionError NoSectionError ParsingError RawConfigParser
+    """,
+    "contextvars": "Context ContextVar Token copy_context",
     "contextlib": """
         AbstractContextManager ContextDecorator ExitStack closing contextmanager nullcontext redirect_stderr redirect_stdout
         suppress
@@ -42,7 +51,7 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "decimal": "*",
     "difflib": "*",
     "errno": ".",
-    "enum": "Enum IntEnum StrEnum Flag IntFlag auto unique verify CONTINUOUS NAMED_FLAGS UNIQUE",
+    "enum": "Enum IntEnum StrEnum Flag IntFlag auto unique verify member nonmember CONTINUOUS NAMED_FLAGS UNIQUE",
     "fnmatch": "fnmatch fnmatchcase filter translate",
     "fractions": "Fraction",
     # `wraps` copies and updates attributes of any name, and is replaced by one with fixed names
@@ -55,6 +64,7 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "heapq": "*",
     "hmac": "new digest compare_digest",
     "html": "escape unescape",
+    "html.parser": "HTMLParser",
     "io": "StringIO BytesIO",
     "ipaddress": (
         "ip_address ip_network ip_interface IPv4Address IPv4Network IPv4Interface IPv6Address IPv6Network IPv6Interface "
@@ -67,6 +77,7 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "numbers": "*",
     "operator": "*",
     "pprint": "pformat pprint",
+    "queue": "Empty Full LifoQueue PriorityQueue Queue SimpleQueue",
     "random": "* -SystemRandom",
     "re": "* -template",
     "secrets": "choice randbelow randbits token_bytes token_hex token_urlsafe compare_digest",
@@ -84,18 +95,20 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
         stderr stdout version version_info
     """,
     "textwrap": "*",
+    "threading": "Lock RLock",
     "time": """
         time monotonic perf_counter process_time time_ns monotonic_ns perf_counter_ns process_time_ns
         sleep strftime strptime gmtime localtime mktime
         struct_time asctime ctime
     """,
-    "types": "SimpleNamespace MappingProxyType",
-    # get_type_hints and ForwardRef evaluate strings; the others look at or mark what they are given
+    "types": f"SimpleNamespace MappingProxyType {_KINDS}",
+    # ForwardRef evaluates a string; the others look at or mark what they are given
     "typing": """*
-        -get_type_hints -ForwardRef -evaluate_forward_ref -get_overloads -clear_overloads -no_type_check
+        -ForwardRef -evaluate_forward_ref -get_overloads -clear_overloads -no_type_check
         -no_type_check_decorator -reveal_type -dataclass_transform
     """,
     "unicodedata": ".",
+    "xml.etree.ElementTree": "Element SubElement ParseError XML fromstring indent iselement tostring",
     "urllib.parse": """
         quote quote_plus unquote unquote_plus urlencode urlparse urlsplit urlunparse urlunsplit urljoin
         parse_qs parse_qsl urldefrag
@@ -106,7 +119,7 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
 }
 
 
-_allowed: dict[str, str] = dict(STANDARD_LIBRARY)
+_allowed: dict[str, str] = {**STANDARD_LIBRARY, **stand_ins.MODULES}
 
 
 def allow(names: Iterable[str]) -> None:
@@ -156,7 +169,7 @@ def facade(name: str) -> Facade:
         raise ImportError(f"{name} may not be imported here", name=name)
     values: dict[str, Any] = {}
     if name in _allowed:
-        module = importlib.import_module(packages.ALIASES.get(name, name))
+        module = importlib.import_module(_found_at(name))
         values = {
             public: _REPLACED.get(f"{name}.{public}", getattr(module, public)) for public in _public(name, module)
         }
@@ -170,6 +183,11 @@ def facade(name: str) -> Facade:
         if parent == name:
             values.setdefault(child, facade(listed))  # sympy.simplify is a function, and a module
     return _facade(name, values)
+
+
+def _found_at(name: str) -> str:
+    """Return which module to take a listed one's contents from."""
+    return f"{stand_ins.__name__}.{name}" if name in stand_ins.MODULES else packages.ALIASES.get(name, name)
 
 
 def offered(name: str) -> list[str]:
@@ -207,6 +225,8 @@ _REPLACED: Final[dict[str, Any]] = {
     "functools.total_ordering": doors.own_only(functools.total_ordering),
     "typing.final": doors.own_only(typing.final),
     "typing.get_args": doors.get_args,
+    "typing.get_type_hints": doors.get_type_hints,
+    **{f"types.{name}": type_question.as_asked_for(getattr(types, name)) for name in _KINDS.split()},
     "typing.get_origin": doors.get_origin,
 }
 
@@ -230,9 +250,8 @@ _ADVICE: Final[Mapping[str, str]] = {
         "a call runs alone: write a plain function",
     ),
     **dict.fromkeys(("pickle", "marshal", "shelve", "dill"), "use json"),
-    **dict.fromkeys(("ast", "inspect", "importlib", "builtins", "code", "gc", "ctypes"), "do without looking at code"),
+    **dict.fromkeys(("importlib", "builtins", "code", "gc", "ctypes"), "do without looking at code"),
     **dict.fromkeys(("numpy", "pandas", "sympy"), "ask for the profile that has this package, such as scientific"),
-    "logging": "use print: what is printed comes back with the answer",
     "argparse": "declare parameters: arguments come with the call",
     "locale": "use format specifications such as {:,}",
     "sqlite3": "use dict and list",
@@ -246,6 +265,19 @@ def advice(name: str) -> str:
     close = difflib.get_close_matches(name, _allowed, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     return f"{hint}write what you need of it; modules that can be imported: {', '.join(sorted(_allowed))}"
+
+
+def lacks(module: str, name: str) -> bool:
+    """Return whether a listed module does not offer a name."""
+    return module in _allowed and name not in vars(facade(module))
+
+
+def advice_for_name(module: str, name: str) -> str:
+    """Return what to do in place of importing a name that a listed module does not offer."""
+    offers = offered(module)
+    close = difflib.get_close_matches(name, offers, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}{_ADVICE.get(module, 'do without it')}; {module} offers {', '.join(offers)}"
 
 
 def guarded_import(

@@ -19,8 +19,8 @@ DEFINABLE_DUNDERS: Final = frozenset(
     for name in """
     init new post_init repr str bytes format bool hash len length_hint iter next reversed contains call
     getitem setitem delitem missing enter exit eq ne lt le gt ge copy deepcopy add radd iadd sub rsub isub
-    mul rmul imul matmul rmatmul truediv rtruediv itruediv floordiv rfloordiv ifloordiv mod rmod imod divmod
-    rdivmod pow rpow ipow lshift rlshift rshift rrshift and rand iand or ror ior xor rxor ixor neg pos abs
+    mul rmul imul matmul rmatmul imatmul truediv rtruediv itruediv floordiv rfloordiv ifloordiv mod rmod imod divmod
+    rdivmod pow rpow ipow lshift rlshift ilshift rshift rrshift irshift and rand iand or ror ior xor rxor ixor neg pos abs
     invert int float complex index round trunc floor ceil init_subclass class_getitem set_name getattr
     setattr delattr
 """.split()
@@ -38,14 +38,26 @@ WRITABLE_METHODS: Final = DEFINABLE_DUNDERS - CHECKED_METHODS
 ORDINARY_DUNDERS: Final = DEFINABLE_DUNDERS | WRITABLE_DUNDERS
 READ_AS_A_COPY: Final = frozenset({"groupindex", "registry", "__members__", "__annotations__", "__dataclass_fields__"})
 """Mappings that belong to somebody else: a comparison hands the dictionary behind a read-only view to the other side."""
-READ_OF_OWN_CLASSES: Final = frozenset({"__mro__", "__bases__", "__subclasses__"})
+READ_OF_OWN_CLASSES: Final = frozenset({"__mro__", "__base__", "__bases__", "__subclasses__"})
+READ_OF_OWN_OBJECTS: Final = frozenset({"__dict__", "__wrapped__"})
+READ_OF_ALIASES: Final = frozenset({"__origin__", "__args__", "__metadata__"})
+_SAY_NOTHING: Final = frozenset(
+    f"__{name}__"
+    for name in """
+    module slots version cause context notes suppress_context match_args abstractmethods isabstractmethod parameters total
+    required_keys optional_keys
+""".split()
+)
+"""What is read of classes and exceptions, and leads to nothing but names, exceptions and type variables."""
 READABLE_DUNDERS: Final = (
     DEFINABLE_DUNDERS
     | ONLY_DEFINABLE_DUNDERS - {"__del__"}
     | WRITABLE_DUNDERS
     | READ_AS_A_COPY - {"groupindex", "registry"}
     | READ_OF_OWN_CLASSES
-    | {"__module__", "__slots__", "__version__", "__cause__", "__notes__", "__suppress_context__"}
+    | READ_OF_OWN_OBJECTS
+    | READ_OF_ALIASES
+    | _SAY_NOTHING
 )
 ABOUT_THE_SOURCE: Final = frozenset(
     f"__{name}__" for name in "all author copyright credits date doc email license name status version".split()
@@ -76,6 +88,8 @@ SENSITIVE_ATTRIBUTES: Final = (
     | OWN_METHODS
     | READ_AS_A_COPY
     | READ_OF_OWN_CLASSES
+    | READ_OF_OWN_OBJECTS
+    | READ_OF_ALIASES
     | {"format", "format_map", "mro", "obj", "__setattr__", "__delattr__"}
 )
 """Names that are checked when they are read, because what they give depends on the object."""

@@ -14,6 +14,7 @@ import textwrap
 import types
 import typing
 from typing import Any, Final
+from xml.etree.ElementTree import Element
 
 from jigsmith_worker.policy import names, packages
 
@@ -51,13 +52,15 @@ class SimpleNamespace:
     __hash__ = None  # type: ignore[assignment]  # as the original
 
 
-_WRITABLE_TYPES: Final = frozenset(
+_WRITABLE_TYPES: Final[set[type]] = (
     {
         SimpleNamespace, decimal.Context, functools.partial, textwrap.TextWrapper,
         collections.defaultdict, collections.ChainMap, collections.UserDict, collections.UserList,
+        Element,
     }
 )  # fmt: skip
 """Types of the library whose attributes are there to be written."""
+LRU_CACHE_WRAPPER: Final = type(functools.lru_cache(len))
 _LABELS: Final = frozenset({"columns", "index", "name", "names", "attrs"})
 """What is written to objects of pandas."""
 
@@ -65,6 +68,11 @@ dictionary_of: Final = type.__dict__["__dict__"].__get__
 """The attributes of a class, whatever its metaclass or itself would say."""
 _super_this = super.__dict__["__thisclass__"].__get__
 _super_self_class = super.__dict__["__self_class__"].__get__
+
+
+def let_write(cls: type) -> None:
+    """Take note of a class that stands in for one of the library's, and whose attributes are there to be written."""
+    _WRITABLE_TYPES.add(cls)
 
 
 def note(cls: type) -> None:
@@ -127,6 +135,17 @@ def is_own_function(value: object) -> bool:
     return type(value) is types.FunctionType and (names.GUARD_WRITE in value.__globals__ or _is_checked(value))
 
 
+def is_own_callable(value: Any) -> bool:
+    """Return whether a value is an own class, an object of one, or an own function: plain, bound, cached or partly applied."""
+    while type(value) is functools.partial:
+        value = value.func
+    if type(value) is LRU_CACHE_WRAPPER:
+        value = vars(value).get("__wrapped__")
+    return is_own(value) or is_own_function(
+        getattr(value, "__func__", value) if type(value) is types.MethodType else value
+    )
+
+
 def defines(value: object, name: str) -> bool:
     """Return whether an attribute of a value is the source's own, and not inherited from a class that is not.
 
@@ -135,7 +154,10 @@ def defines(value: object, name: str) -> bool:
     found = defining_class(value, name)
     if found is not None:
         return is_own_class(found)
-    return not isinstance(value, type | super) and is_own(value)
+    function = value.__func__ if type(value) is types.MethodType else value
+    if is_own_function(function):
+        return name in vars(function)
+    return not isinstance(value, type | super) and (is_own(value) or type(value) is SimpleNamespace)
 
 
 def defining_class(value: object, name: str) -> type | None:
@@ -179,11 +201,8 @@ def _is_written_to(value: Any, name: str) -> bool:
     if issubclass(cls, BaseException):
         return True
     if (
-        cls is types.FunctionType or cls is _lru_cache_wrapper
+        cls is types.FunctionType or cls is LRU_CACHE_WRAPPER
     ):  # what a decorator of the library has made of an own function
         is_of_the_source = getattr(value, "__module__", None) == MODULE_NAME
         return is_of_the_source and is_own_function(vars(value).get("__wrapped__"))
     return packages.is_labelled(value) and (name in _LABELS or not hasattr(cls, name))
-
-
-_lru_cache_wrapper: Final = type(functools.lru_cache(len))

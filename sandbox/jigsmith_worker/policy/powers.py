@@ -38,13 +38,15 @@ _RUN_A_TEXT: Final = """
 of which one has to be that caller."""
 _MAY: Final[Mapping[str, str]] = {  # by event: https://docs.python.org/3/library/audit_events.html
     "compile": f"""{_RUN_A_TEXT}
-        ast:parse<ast,jigsmith_worker.policy.packages.doors,sympy.parsing.sympy_parser typing:ForwardRef.__init__<typing
+        ast:parse<ast,jigsmith_worker.policy.stand_ins.ast,jigsmith_worker.policy.packages.doors,sympy.parsing.sympy_parser
+        typing:ForwardRef.__init__<typing
     """,
     "exec": f"{_RUN_A_TEXT} importlib._bootstrap:_call_with_frames_removed<importlib._bootstrap_external",
     "marshal.loads": "importlib._bootstrap_external:_compile_bytecode<importlib._bootstrap_external",
     "object.__getattr__": """
         jigsmith_worker.child:_traceback jigsmith_worker.policy.own:_is_checked
-        inspect:_signature_from_function inspect:_signature_is_functionlike typing:overload
+        inspect:_signature_from_function inspect:_signature_is_functionlike inspect:_has_code_flag typing:overload
+        jigsmith_worker.policy.stand_ins.traceback:_frames
         sympy.core.decorators:__sympifyit sympy.core.decorators:_SympifyWrapper.make_wrapped
         pandas.core.common:is_setitem_syntax_in_caller_frame
     """,

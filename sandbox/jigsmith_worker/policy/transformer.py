@@ -25,9 +25,7 @@ class Refusal:
 
 
 _NO_ASYNC: Final = "write a plain function: a call runs alone in its process, so there is nothing to wait for"
-_FORBIDDEN_BUILTINS: Final = frozenset(
-    {"exec", "eval", "compile", "open", "input", "breakpoint", "globals", "locals", "vars", "dir"}
-)
+_FORBIDDEN_BUILTINS: Final = frozenset({"exec", "eval", "compile", "open", "input", "breakpoint", "globals", "locals"})
 _REFUSALS_MAX: Final = 32
 
 
@@ -85,8 +83,8 @@ class PolicyTransformer(RestrictingNodeTransformer):
         self.refuse(node, info[:200], "write it with plain statements and expressions")
 
     def _names_a_method(self, name: str) -> bool:
-        """Return whether a special name is that of a method of the class around it, as in `__radd__ = __add__`."""
-        return bool(self._classes) and name in names.WRITABLE_METHODS
+        """Return whether a special name is that of a method: `__radd__ = __add__`, or what a decorator gives to a class."""
+        return name in names.WRITABLE_METHODS
 
     def _bind(self, node: ast.AST, name: str | None) -> None:
         if name:
@@ -353,6 +351,9 @@ class PolicyTransformer(RestrictingNodeTransformer):
                 return self._import_of_all(node)
             if alias.name.startswith("_"):
                 self.refuse(node, f"the import of {alias.name}", "import public names one by one")
+            elif imports.lacks(node.module, alias.name) and not self._may_lack_modules:
+                advice = imports.advice_for_name(node.module, alias.name)
+                self.refuse(node, f"the import of {alias.name} from {node.module}", advice)
             self._bind(node, alias.asname)
         return node
 

@@ -24,7 +24,7 @@ class _TypeOfTypes(type):
         kind = builtins.type(args[0])
         if issubclass(kind, builtins.type):
             return cls
-        return kind if _may_be_called(kind) else _stand_in(kind)
+        return as_asked_for(kind)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, builtins.type)
@@ -54,14 +54,25 @@ class _StandIn(type):
         return isinstance(instance, _behind[cls])
 
 
+def _not_derived(cls: type) -> None:
+    raise TypeError(f"{cls.__mro__[1].__name__} cannot be derived from here")
+
+
 _stand_ins: Final[dict[type, type]] = {}
 _behind: Final[dict[type, type]] = {}
+
+
+def as_asked_for(kind: type) -> type:
+    """Return a class, or what stands in for it."""
+    return kind if _may_be_called(kind) else _stand_in(kind)
 
 
 def _stand_in(kind: type) -> type:
     if kind in _stand_ins:
         return _stand_ins[kind]
-    made = _stand_ins[kind] = _StandIn(kind.__name__, (), {"__module__": kind.__module__})
+    made = _stand_ins[kind] = _StandIn(
+        kind.__name__, (), {"__module__": kind.__module__, "__init_subclass__": classmethod(_not_derived)}
+    )  # fmt: skip
     _behind[made] = kind
     return made
 

@@ -1,0 +1,59 @@
+"""Stands for `inspect`: what can be asked of one's own functions and classes, without frames and sources."""
+
+import inspect
+from collections.abc import Callable
+from inspect import (
+    BoundArguments,
+    Parameter,
+    Signature,
+    cleandoc,
+    isabstract,
+    isclass,
+    isfunction,
+    isgenerator,
+    isgeneratorfunction,
+    ismethod,
+)
+from typing import Any
+
+from jigsmith_worker.policy import guards
+
+__all__ = [
+    "BoundArguments",
+    "Parameter",
+    "Signature",
+    "cleandoc",
+    "getdoc",
+    "getmembers",
+    "isabstract",
+    "isclass",
+    "isfunction",
+    "isgenerator",
+    "isgeneratorfunction",
+    "ismethod",
+    "signature",
+]
+
+
+def signature(obj: Any, *, follow_wrapped: bool = True) -> Signature:
+    """Return the parameters of a function or a class of the source's own. Raises TypeError for others."""
+    return inspect.signature(obj, follow_wrapped=bool(follow_wrapped))
+
+
+def getdoc(obj: Any) -> str | None:
+    """Return the documentation of an object, without its indentation."""
+    text = getattr(obj, "__doc__", None)
+    return cleandoc(text) if type(text) is str else None
+
+
+def getmembers(obj: Any, predicate: Callable[[Any], Any] | None = None) -> list[tuple[str, Any]]:
+    """Return the attributes of an own class or of one of its objects, by their names."""
+    found = []
+    for name in sorted(guards.guarded_dir(obj)):
+        try:
+            value = guards.guarded_getattr(obj, name)
+        except AttributeError:
+            continue
+        if predicate is None or predicate(value):
+            found.append((name, value))
+    return found
