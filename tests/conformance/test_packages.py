@@ -136,6 +136,15 @@ ORDINARY = {
         ),
         ["[-2, 2]", 3, "x & (x | y)", "{2: 2, 3: 1}", "3000*meter", 3, "Matrix([[1, 0], [0, 1]])", "0", "2 mod 7", "1"],
     ),
+    "time zones by name": (
+        (
+            "from datetime import datetime\nfrom zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones\ndef f():\n"
+            "    noon = datetime(2024, 7, 1, 12, tzinfo=ZoneInfo('America/New_York'))\n    try:\n        ZoneInfo('No/Where')\n"
+            "    except ZoneInfoNotFoundError:\n"
+            "        return [noon.astimezone(ZoneInfo('Asia/Tokyo')).isoformat(), noon.tzname(), 'UTC' in available_timezones()]"
+        ),
+        ["2024-07-02T01:00:00+09:00", "EDT", True],
+    ),
     "functions that lambdify makes": (
         (
             "import numpy as np\nimport sympy as sp\nx, y = sp.symbols('x y')\ndef g(v):\n    return v + 100\ndef f():\n"

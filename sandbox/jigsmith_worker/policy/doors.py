@@ -70,7 +70,6 @@ def replace() -> None:
             name for name, one in vars(cls).items() if type(one) is types.FunctionType and not names.is_dunder(name)
         ]:
             _put(cls, name, functools.partial(held, cls))
-    setattr(inspect.Signature, "from_callable", classmethod(_of_own_callables))  # noqa: B010 - mypy forbids it plainly
     named, alias = inspect.getmro(type(typing.List[int]))[:2]  # noqa: UP006 - the classes of aliases
     _put(alias, "__call__", _of_own_objects)
     for cls in (named, type(typing.Annotated[int, ""])):
@@ -128,19 +127,6 @@ def held(cls: type, method: Any) -> Any:
         return method(self, *args, **kwargs)
 
     return checked
-
-
-_signature_of: Final = inspect.Signature.from_callable.__func__  # type: ignore[attr-defined]  # a class method's
-
-
-def _of_own_callables(cls: Any, /, obj: Any, **options: Any) -> Any:
-    """Take the place of `Signature.from_callable`, which may evaluate annotations, and parse what a builtin says of itself."""
-    if _namespace is not None and not (own.is_own_callable(obj) and not any(map(options.get, _EVALUATED))):
-        raise TypeError("signatures are for functions and classes that you define here, with annotations as they are")
-    return _signature_of(cls, obj, **options)
-
-
-_EVALUATED: Final = ("eval_str", "globals", "locals")
 
 
 def get_type_hints(obj: Any, globalns: Any = None, localns: Any = None, include_extras: Any = False) -> dict[str, Any]:

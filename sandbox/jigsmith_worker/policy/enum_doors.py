@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from jigsmith_worker.policy import classes
-
-Guarding = Callable[[], bool]
+from jigsmith_worker.policy.copying import Guarding
 
 _OPERATORS: Final = "__or__ __and__ __xor__ __ror__ __rand__ __rxor__ __invert__".split()
 

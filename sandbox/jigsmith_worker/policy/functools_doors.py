@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jigsmith_worker.policy import names, own
-
-Guarding = Callable[[], bool]
+from jigsmith_worker.policy.copying import Guarding
 
 
 def replace(guarding: Guarding) -> None:

@@ -252,6 +252,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("pickle", "marshal", "shelve", "dill"), "use json"),
     **dict.fromkeys(("importlib", "builtins", "code", "gc", "ctypes"), "do without looking at code"),
     **dict.fromkeys(("numpy", "pandas", "sympy"), "ask for the profile that has this package, such as scientific"),
+    "zoneinfo": "use datetime.timezone, or ask for the profile scientific, which has time zones",
     "argparse": "declare parameters: arguments come with the call",
     "locale": "use format specifications such as {:,}",
     "sqlite3": "use dict and list",

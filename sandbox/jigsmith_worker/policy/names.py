@@ -79,8 +79,10 @@ HELD_TO_THEIR_CLASS: Final = frozenset(
 )
 """Methods that dataclasses generate: they would read or write attributes of any name of whatever they are called with."""
 
-OWN_METHODS: Final = frozenset({"__getattr__", "__set_name__", "__init_subclass__", "__get__", "__set__", "__delete__"})
-"""Methods that take any name or write to any class, unless they are the source's own."""
+OWN_METHODS: Final = frozenset(
+    {"__getattr__", "__set_name__", "__init_subclass__", "__get__", "__set__", "__delete__", "from_callable"}
+)
+"""Methods that take any name, write to any class or evaluate annotations, unless they are the source's own."""
 
 SENSITIVE_ATTRIBUTES: Final = (
     DOORS

@@ -46,6 +46,7 @@ MODULES: Final[Mapping[str, Mapping[str, str]]] = {
             is_timedelta64_ns_dtype is_unsigned_integer_dtype pandas_dtype
         """,
         "pandas.errors": "*",
+        "zoneinfo": "ZoneInfo ZoneInfoNotFoundError available_timezones",
         "pandas.tseries.offsets": "*",
         "pandas.offsets": "*",
     },

@@ -16,7 +16,7 @@ from inspect import (
 )
 from typing import Any
 
-from jigsmith_worker.policy import guards
+from jigsmith_worker.policy import guards, own
 
 __all__ = [
     "BoundArguments",
@@ -37,6 +37,8 @@ __all__ = [
 
 def signature(obj: Any, *, follow_wrapped: bool = True) -> Signature:
     """Return the parameters of a function or a class of the source's own. Raises TypeError for others."""
+    if not own.is_own_callable(obj):
+        raise TypeError("signature() is for functions and classes that you define here")
     return inspect.signature(obj, follow_wrapped=bool(follow_wrapped))
 
 
