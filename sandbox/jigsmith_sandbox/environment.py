@@ -14,14 +14,18 @@ def digests(profiles: Path | None = None) -> dict[str, str]:
     `profiles` is the operator's own file, if there is one. Raises OSError.
     """
     data = data_directory()
-    policy = Path(jigsmith_worker.policy.__file__).parent
-    gate = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sorted(policy.glob("*.py")))
     return {
         "profiles_sha256": _digest((profiles or data / "profiles.toml").read_bytes()),
         "limits_sha256": _digest((data / "limits.toml").read_bytes()),
         "seccomp_sha256": _digest((data / "seccomp.toml").read_bytes()),
-        "policy_sha256": _digest(gate),
+        "policy_sha256": digest_of_modules(Path(jigsmith_worker.policy.__file__).parent),
     }
+
+
+def digest_of_modules(package: Path) -> str:
+    """Return the sha256 of all modules below a package's folder, with their names. Raises OSError."""
+    found = sorted((path.relative_to(package).as_posix(), _digest(path.read_bytes())) for path in package.rglob("*.py"))
+    return _digest("".join(f"{digest}  {name}\n" for name, digest in found).encode())
 
 
 def _digest(data: bytes) -> str:

@@ -335,4 +335,73 @@ def f(): return str(sympy.lambdify([], "resize", [np.ndarray])())""",
     "the module of builtins in a function of lambdify": """
 import sympy
 def f(): return str(sympy.lambdify([], "builtins")())""",
+    "a property's getter of sympy": """
+import sympy
+def f(): return str(sympy.Basic.func.fget(int))""",
+    "a method of sympy on a class": """
+from sympy.combinatorics import Permutation
+class C: array_form = int
+def f(): return str(Permutation.copy(C)("C", (), {"__getattribute__": lambda s, n: n}).__name__)""",
+    "a method of a matrix on an enumeration": """
+import sympy
+from enum import Enum
+class K(Enum): A = 1
+class C: copyin_matrix = staticmethod(lambda key, value: value)
+def f(): return str(sympy.Matrix.copyin_list(C, 0, K))""",
+    "a property's setter of pandas": """
+import fractions
+import pandas as pd
+def f():
+    pd.DataFrame.attrs.fset(fractions.Fraction, {"a": 1})
+    return fractions.Fraction._attrs""",
+    "a copy that is something else": """
+import fractions
+import pandas as pd
+class S(pd.Series):
+    def copy(self, *a, **k): return fractions.Fraction
+def f():
+    S([1]).rename("mine")
+    return fractions.Fraction.name""",
+    "an enumeration of anything": """
+import json
+from enum import Enum
+import numpy as np
+def f():
+    class E(np.object_, Enum): A = (json.JSONEncoder,)
+    return [E["A"] is json.JSONEncoder, json.JSONEncoder._name_]""",
+    "a resized array by an alias": """
+import typing
+import numpy as np
+class A(np.ndarray):
+    def __eq__(self, o): return False
+    __hash__ = None
+def f():
+    a = A((64,))
+    v = a[:]
+    typing.Annotated[a, 1].resize(1, refcheck=False)
+    return [list(a.shape), list(v.shape)]""",
+    "a generator's state by an alias": """
+import typing
+import numpy as np
+def f():
+    r = np.random.RandomState(1)
+    typing.Annotated[np.random.RandomState, 1].set_state(r, np.random.RandomState(2).get_state())
+    return r.randint(9)""",
+    "the blocks of a table": """
+import pandas as pd
+class D(pd.DataFrame): pass
+def f():
+    m = D({"a": [1]})._mgr
+    return len(m.from_blocks((object,), m.axes).apply("__subclasses__").blocks)""",
+    "memory by a node": f"""
+import ast
+import numpy as np
+def f():
+    n = ast.parse("a").body[0].value
+    n.__init__(__array_interface__={_INTERFACE})
+    return [int(b) for b in np.asarray(n)]""",
+    "an accessor by an alias": """
+import typing
+import numpy as np
+def f(): return str(typing.Annotated[np.ndarray, ""].ctypes)""",
 }  # fmt: skip

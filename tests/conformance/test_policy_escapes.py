@@ -17,6 +17,7 @@ from jigsmith_worker.policy import names
 from tests.conformance.class_escapes import CLASS_ESCAPES
 from tests.conformance.conftest import BACKENDS, OWNER, call, working_backend
 from tests.conformance.foreign_escapes import FOREIGN_ESCAPES
+from tests.conformance.handed_out_escapes import HANDED_OUT_ESCAPES
 from tests.conformance.library_escapes import LIBRARY_ESCAPES
 from tests.conformance.object_escapes import OBJECT_ESCAPES
 from tests.conformance.stand_in_escapes import STAND_IN_ESCAPES
@@ -392,7 +393,8 @@ if sys.version_info >= (3, 12):
         "a starred type parameter": "def g[*_getattr_](): return int.mro\nx = g()",
         "a parameter specification": "def g[**_getattr_](): return int.mro\nx = g()",
     }
-ESCAPES |= LIBRARY_ESCAPES | OBJECT_ESCAPES | FOREIGN_ESCAPES | CLASS_ESCAPES | STAND_IN_ESCAPES
+ESCAPES |= LIBRARY_ESCAPES | OBJECT_ESCAPES | FOREIGN_ESCAPES | CLASS_ESCAPES
+ESCAPES |= STAND_IN_ESCAPES | HANDED_OUT_ESCAPES
 ESCAPES |= {f"a guard shadowed by {way}": source for way, source in _SHADOWS.items()}
 
 _WITHOUT_THE_GATE = """

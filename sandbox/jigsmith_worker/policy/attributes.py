@@ -5,7 +5,7 @@ object. So there is a copy of what may be seen, which writes to both.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from typing import Any, Final, Self
 
 from jigsmith_worker.policy import names, own
@@ -19,13 +19,85 @@ def has_attributes(value: object) -> bool:
 
 
 class Attributes(dict[str, Any]):
-    """The attributes that an object had when it was asked for them. What is written here is written there."""
+    """The attributes of an object, as they are when they are looked at. What is written here is written there."""
 
-    __slots__ = ("_behind",)
+    __slots__ = ("_behind", "_may_be_seen")
 
-    def __init__(self, shown: Mapping[str, Any], behind: dict[str, Any]) -> None:
-        super().__init__(shown)
+    def __init__(self, behind: dict[str, Any], may_be_seen: Callable[[str, Any], bool]) -> None:
+        super().__init__()
         self._behind = behind
+        self._may_be_seen = may_be_seen
+        self._look()
+
+    def _look(self) -> None:
+        """Have the same in the copy, which is what C code reads, as behind it."""
+        shown = {name: value for name, value in self._behind.items() if self._may_be_seen(name, value)}
+        here = super().items()
+        if len(shown) != len(here) or any(
+            (name is not other and name != other) or value is not one
+            for (name, value), (other, one) in zip(shown.items(), here, strict=True)
+        ):
+            super().clear()
+            super().update(shown)
+
+    def __getitem__(self, name: str) -> Any:
+        self._look()
+        return super().__getitem__(name)
+
+    def __iter__(self) -> Iterator[str]:
+        self._look()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self._look()
+        return super().__len__()
+
+    def __contains__(self, name: object) -> bool:
+        self._look()
+        return super().__contains__(name)
+
+    def __eq__(self, other: object) -> bool:
+        self._look()
+        if isinstance(other, Attributes):
+            other._look()
+        return super().__eq__(other)
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        self._look()
+        return super().__repr__()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an attribute, or the default if it is missing."""
+        self._look()
+        return super().get(name, default)
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override]  # a view, as that of dict
+        """Return the names."""
+        self._look()
+        return super().keys()
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]  # a view, as that of dict
+        """Return the values."""
+        self._look()
+        return super().values()
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]  # a view, as that of dict
+        """Return names and values."""
+        self._look()
+        return super().items()
+
+    def copy(self) -> dict[str, Any]:
+        """Return a plain dict."""
+        self._look()
+        return super().copy()
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
 
     def __setitem__(self, name: str, value: Any) -> None:
         _check(name)
@@ -33,6 +105,7 @@ class Attributes(dict[str, Any]):
         super().__setitem__(name, value)
 
     def __delitem__(self, name: str) -> None:
+        self._look()
         super().__delitem__(name)
         self._behind.pop(name, None)
 
@@ -44,7 +117,7 @@ class Attributes(dict[str, Any]):
         self._behind.update(given)
         super().update(given)
 
-    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # as that of dict
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override]  # as that of dict
         self.update(other)
         return self
 
@@ -64,6 +137,7 @@ class Attributes(dict[str, Any]):
 
     def popitem(self) -> tuple[str, Any]:
         """Delete the newest attribute and return it with its name."""
+        self._look()
         name, value = super().popitem()
         self._behind.pop(name, None)
         return name, value

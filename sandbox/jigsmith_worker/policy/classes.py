@@ -20,7 +20,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from jigsmith_worker.policy import names, own
+from jigsmith_worker.policy import names, own, packages
 
 _STAND_FOR_BASES: Final = frozenset(
     {
@@ -75,6 +75,19 @@ for _public in (*vars(builtins).values(), *types.resolve_bases(_FUNCTIONS_FOR_BA
     note_public(_public)
 
 
+def public_classes() -> frozenset[type]:
+    """Return the classes of the library that sources can name, and those that these derive from."""
+    return frozenset(_bases)
+
+
+def forbid_deriving(cls: type) -> None:
+    """Take note of one more class that no class may derive from."""
+    _not_derived.add(cls)
+
+
+_not_derived: Final[set[type]] = set(NO_BASES)
+
+
 def is_public(cls: type) -> bool:
     """Return whether a class of the library may be derived from and called."""
     return cls in _bases
@@ -85,7 +98,9 @@ def check_base(base: Any) -> None:
     if not isinstance(base, type) or issubclass(base, type):
         raise TypeError("a metaclass cannot be made here")
     for cls in base.__mro__:
-        if cls in NO_BASES or not (cls in _bases or own.is_own_class(cls)):
+        if packages.is_an_array_or_table(cls):
+            raise TypeError(f"{cls.__name__} cannot be derived from here: hold one in an attribute")
+        if cls in _not_derived or not (cls in _bases or own.is_own_class(cls)):
             raise TypeError(f"{cls.__name__} cannot be derived from here")
 
 

@@ -5,9 +5,9 @@ A class statement and an annotation are checked before they are compiled. The sa
 that are texts.
 """
 
+import _markupbase
 import calendar
 import collections
-import configparser
 import contextlib
 import copy
 import csv
@@ -15,6 +15,7 @@ import dataclasses
 import difflib
 import fractions
 import functools
+import graphlib
 import html.parser
 import inspect
 import operator
@@ -66,10 +67,10 @@ def replace() -> None:
     enum_doors.replace(guarding)
     functools_doors.replace(guarding)
     for cls, methods in _METHODS_OF_THEIR_CLASS.items():
-        for name in methods.split() or [
-            name for name, one in vars(cls).items() if type(one) is types.FunctionType and not names.is_dunder(name)
-        ]:
+        for name in methods.split() or _methods_of(cls):
             _put(cls, name, functools.partial(held, cls))
+    setattr(inspect, "_signature_fromstr", _of_no_text(vars(inspect)["_signature_fromstr"]))  # noqa: B010 - it is private
+    _put(vars(_markupbase)["ParserBase"], "_parse_doctype_subset", _of_html)
     named, alias = inspect.getmro(type(typing.List[int]))[:2]  # noqa: UP006 - the classes of aliases
     _put(alias, "__call__", _of_own_objects)
     for cls in (named, type(typing.Annotated[int, ""])):
@@ -89,8 +90,7 @@ _METHODS_OF_THEIR_CLASS: Final[Mapping[Any, str]] = {
     random.Random: "seed setstate gauss",
     types.DynamicClassAttribute: "getter setter deleter",
     inspect.getmro(contextlib.redirect_stdout)[1]: "__enter__ __exit__",
-    configparser.RawConfigParser: "",
-    configparser.ConfigParser: "",
+    graphlib.TopologicalSorter: "",
     html.parser.HTMLParser: "",
     inspect.getmro(html.parser.HTMLParser)[1]: "",
     queue.Queue: "task_done join qsize empty full put get put_nowait get_nowait",
@@ -102,6 +102,15 @@ _METHODS_OF_THEIR_CLASS: Final[Mapping[Any, str]] = {
 """Methods that write to what they are called with, or call its class, which for a class is `type`; all, if none is named."""
 check_names: Final = classes.check_names
 _COPIED_HERE: Final = (collections.UserDict, collections.UserList)
+
+
+def _methods_of(cls: Any) -> list[str]:
+    """Return the names of all methods of a class but those that a guard holds to their class anyway."""
+    return [
+        name
+        for name, one in vars(cls).items()
+        if type(one) is types.FunctionType and name not in names.HELD_TO_THEIR_CLASS | {"__new__"}
+    ]
 
 
 def _put(owner: Any, name: str, guarded: Callable[[Any], Any]) -> None:
@@ -135,6 +144,28 @@ def get_type_hints(obj: Any, globalns: Any = None, localns: Any = None, include_
         raise TypeError("get_type_hints is for functions and classes that you define here")
     hints = typing.get_type_hints(obj, _namespace, None, bool(include_extras))  # type: ignore[arg-type]  # a dict, when guarded
     return {name: asked_for(hint) for name, hint in hints.items()}
+
+
+def _of_no_text(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what evaluates the signature in the documentation of a builtin, or of an own class that looks like one."""
+
+    def _signature_fromstr(*args: Any, **kwargs: Any) -> Any:
+        if _namespace is not None:
+            raise ValueError("no signature found")
+        return parse(*args, **kwargs)
+
+    return _signature_fromstr
+
+
+def _of_html(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what calls a method whose name comes from the declarations of a document, which HTML has not."""
+
+    def _parse_doctype_subset(self: Any, i: int, declared_at: int) -> Any:
+        if _namespace is not None:
+            raise AssertionError("declarations in a document type cannot be read here")
+        return parse(self, i, declared_at)
+
+    return _parse_doctype_subset
 
 
 def _of_no_metaclass(convert: Callable[..., Any]) -> Callable[..., Any]:

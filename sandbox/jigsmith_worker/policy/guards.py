@@ -3,6 +3,7 @@
 import _string  # type: ignore[import-not-found]  # what string.Formatter itself uses
 import builtins
 import functools
+import inspect
 import string
 import types
 import typing
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from jigsmith_worker.policy import attributes, classes, doors, imports, names, own, packages, templates
+from jigsmith_worker.policy import attributes, classes, doors, imports, names, own, packages, templates, type_question
 from jigsmith_worker.policy.imports import Facade, guarded_import
 from jigsmith_worker.policy.type_question import Type
 
@@ -33,12 +34,21 @@ def guarded_getattr(value: Any, name: object, *default: Any) -> Any:
         if getattr(value, text, _NOTHING) is not _NOTHING:
             raise AttributeError(f"{text} is private to its class")
         return getattr(value, text, *default)
-    if text == "obj" and isinstance(_behind(value), BaseException) and not own.defines(value, text):  # CVE-2024-47532
+    if text == "obj" and own.is_exception(_behind(value)) and not own.defines(value, text):  # CVE-2024-47532
         raise AttributeError("the object of an exception cannot be read here")
     found = getattr(value, text, *default)
+    if names.is_private(text) and _was_put_there(value, text, found):
+        raise AttributeError(f"{text} is private to the class that has set it")
     if text not in names.SENSITIVE_ATTRIBUTES or (default and found is default[0]):
         return found
     return _guarded_method(value, text, found)
+
+
+def _was_put_there(value: object, name: str, found: object) -> bool:
+    """Return whether an attribute of an own object looks like the library's, from a class of which the own one is derived."""
+    if type(value) in own.plain_classes or own.defining_class(value, name) is not None or own.is_own_function(value):
+        return False
+    return not type_question.may_be_called(type(found))
 
 
 def _guarded_method(value: object, name: str, found: Any) -> Any:
@@ -52,7 +62,7 @@ def _guarded_method(value: object, name: str, found: Any) -> Any:
     if (
         name in names.DOORS
         and type(value) is not Facade
-        and (packages.comes_from_a_package(value) or packages.is_of_a_package(found))
+        and (packages.comes_from_a_package(_behind(value)) or packages.is_of_a_package(found))
     ):
         raise AttributeError(f"{name} of numpy, pandas and sympy cannot be used here")
     return found
@@ -85,14 +95,15 @@ def _attributes(value: object, _name: str, found: Any) -> Any:
     """Return the dictionary of an object as it may be seen and written to. Raises AttributeError."""
     if type(found) is not dict or not attributes.has_attributes(value):
         raise AttributeError("the attributes can be listed of objects of your own classes only")
-    shown = {name: one for name, one in found.items() if type(name) is str and _may_be_seen(value, name, one)}
-    return attributes.Attributes(shown, found)
+    return attributes.Attributes(found, functools.partial(_may_be_seen, value))
 
 
 def _may_be_seen(value: object, name: str, found: object) -> bool:
     """Return whether an attribute in an object itself may be read. Not by reading it: that may be what asks for this."""
     try:
-        if names.is_dunder(name) or not _is_listed(value, name):
+        if type(name) is not str or names.is_dunder(name) or not _is_listed(value, name):
+            return False
+        if names.is_private(name) and _was_put_there(value, name, found):
             return False
         return name not in names.SENSITIVE_ATTRIBUTES or _guarded_method(value, name, found) is found
     except AttributeError:
@@ -106,6 +117,23 @@ def _decorated(value: object, _name: str, found: Any) -> Any:
     return found
 
 
+def _of_the_chain(_value: object, name: str, found: Any) -> Any:
+    """Return the exception before this one, if it has but data: the library's own hold what it was busy with."""
+    if found is None or own.is_own(found) or all(own.is_data(one) for one in found.args):
+        return found
+    raise AttributeError(f"{name} of this exception cannot be read here")
+
+
+def _accessor(value: object, name: str, found: Any) -> Any:
+    """Return a function of a property, if it is the source's own: it would take anything for an object of its class."""
+    is_of_a_descriptor = name != "func" or isinstance(
+        _behind(value), functools.cached_property | functools.partialmethod
+    )
+    if is_of_a_descriptor and found is not None and not own.is_own_function(found):
+        raise AttributeError(f"{name} can be read of your own properties only")
+    return found
+
+
 def _of_an_alias(value: object, name: str, found: Any) -> Any:
     """Return what an alias of typing stands for, as `typing.get_origin` and its like do. Raises AttributeError for all else."""
     if typing.get_origin(value) is None:
@@ -114,12 +142,19 @@ def _of_an_alias(value: object, name: str, found: Any) -> Any:
 
 
 def _behind(value: Any) -> object:
-    """Return what `super()` or an alias stands for, and any other value as it is."""
-    while isinstance(value, super | types.GenericAlias):
-        value = _super_self(value) if isinstance(value, super) else value.__origin__
-    return value
+    """Return what `super()`, an alias or a bound object stands for, and any other value as it is."""
+    while True:
+        if isinstance(value, super):
+            value = _super_self(value)
+        elif isinstance(value, _ALIASES):
+            value = value.__origin__  # type: ignore[attr-defined]  # all of these have one
+        elif type(value) is types.MethodType:
+            value = value.__func__
+        else:
+            return value
 
 
+_ALIASES: Final = (types.GenericAlias, *inspect.getmro(type(typing.List[int]))[:-1])  # noqa: UP006 - the classes of aliases
 _super_self: Final = super.__dict__["__self__"].__get__
 
 
@@ -133,6 +168,12 @@ def _held_to_its_class(value: object, name: str, found: Any) -> Any:
         if name == "__init__" and not (isinstance(value, super) or own.is_own(value)):
             raise AttributeError(f"{name} of {type(value).__name__} cannot be called again here")
         return found
+    if (
+        type(found) is types.MethodWrapperType
+        and name == "__init__"
+        and not (isinstance(value, super) or own.is_own(value))
+    ):
+        raise AttributeError(f"{name} of {type(value).__name__} cannot be called again here")
     if type(found) is not types.FunctionType or own.is_own_function(found):
         return found
     cls = own.class_with(value, name, found)
@@ -240,6 +281,8 @@ _GUARDED: Final[dict[AbstractSet[str], Callable[[object, str, Any], Any]]] = {
     frozenset({"__dict__"}): _attributes,
     frozenset({"__wrapped__"}): _decorated,
     names.READ_OF_ALIASES: _of_an_alias,
+    names.ACCESSORS | {"func"}: _accessor,
+    names.CHAIN: _of_the_chain,
 }
 """What decides about sensitive names."""
 

@@ -34,11 +34,6 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
     "collections": "* -UserString",  # its format() is not str's own
     "collections.abc": "*",
     "colorsys": "*",
-    "configparser": """
-        BasicInterpolation ConfigParser DuplicateOptionError DuplicateSectionError Error ExtendedInterpolation
-        InterpolationError MissingSectionHeaderError NoOptionError NoSectionError ParsingError RawConfigParser
-    """,
-    "contextvars": "Context ContextVar Token copy_context",
     "contextlib": """
         AbstractContextManager ContextDecorator ExitStack closing contextmanager nullcontext redirect_stderr redirect_stdout
         suppress
@@ -108,7 +103,6 @@ STANDARD_LIBRARY: Final[Mapping[str, str]] = {
         -no_type_check_decorator -reveal_type -dataclass_transform
     """,
     "unicodedata": ".",
-    "xml.etree.ElementTree": "Element SubElement ParseError XML fromstring indent iselement tostring",
     "urllib.parse": """
         quote quote_plus unquote unquote_plus urlencode urlparse urlsplit urlunparse urlunsplit urljoin
         parse_qs parse_qsl urldefrag
@@ -140,32 +134,38 @@ def facade_all() -> None:
 
 
 class Facade:
-    """Stands for a module: attributes of its own, so that reading one costs what it costs with a module."""
+    """Stands for a module: attributes of its own, so that reading one costs what it costs with a module.
+
+    It has no `__name__`: with one, `from json import decoder` would look for what is missing here among the real modules, as
+    the interpreter does for imports in a circle (IMPORT_FROM).
+    """
+
+    _module_name: str
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{self.__name__}.{name} is not available here")
+        raise AttributeError(f"{self._module_name}.{name} is not available here")
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{self.__name__}.{name} cannot be changed")
+        raise AttributeError(f"{self._module_name}.{name} cannot be changed")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{self.__name__}.{name} cannot be changed")
+        raise AttributeError(f"{self._module_name}.{name} cannot be changed")
 
     def __repr__(self) -> str:
-        return f"<module {self.__name__}>"
+        return f"<module {self._module_name}>"
 
 
 def _facade(name: str, values: Mapping[str, Any]) -> Facade:
     """Return a facade. Not its class's own doing: an `__init__` could be called again, with other values."""
     made = Facade()
-    vars(made).update(values, __name__=name)
+    vars(made).update(values, _module_name=name)
     return made
 
 
 @functools.cache
 def facade(name: str) -> Facade:
     """Return the facade of a listed module. Raises ImportError for any other."""
-    if name not in _allowed and not any(listed.startswith(name + ".") for listed in _allowed):
+    if not is_listed(name):
         raise ImportError(f"{name} may not be imported here", name=name)
     values: dict[str, Any] = {}
     if name in _allowed:
@@ -177,17 +177,20 @@ def facade(name: str) -> Facade:
         if type(version := getattr(module, "__version__", None)) is str:
             values["__version__"] = version
         for value in values.values():
-            classes.note_public(value)
+            if not type_question.is_stand_in(value):
+                classes.note_public(value)
     for listed in _allowed:
-        parent, _, child = listed.rpartition(".")
-        if parent == name:
-            values.setdefault(child, facade(listed))  # sympy.simplify is a function, and a module
+        if listed.startswith(f"{name}."):
+            child = listed.removeprefix(f"{name}.").partition(".")[0]
+            values.setdefault(child, facade(f"{name}.{child}"))  # sympy.simplify is a function, and a module
     return _facade(name, values)
 
 
 def _found_at(name: str) -> str:
     """Return which module to take a listed one's contents from."""
-    return f"{stand_ins.__name__}.{name}" if name in stand_ins.MODULES else packages.ALIASES.get(name, name)
+    if name in stand_ins.MODULES:
+        return f"{stand_ins.__name__}.{name.rpartition('.')[2].lower()}"
+    return packages.ALIASES.get(name, name)
 
 
 def offered(name: str) -> list[str]:
@@ -268,9 +271,14 @@ def advice(name: str) -> str:
     return f"{hint}write what you need of it; modules that can be imported: {', '.join(sorted(_allowed))}"
 
 
+def is_listed(name: str) -> bool:
+    """Return whether a module may be imported: a listed one, or a package that has one in it."""
+    return name in _allowed or any(listed.startswith(f"{name}.") for listed in _allowed)
+
+
 def lacks(module: str, name: str) -> bool:
-    """Return whether a listed module does not offer a name."""
-    return module in _allowed and name not in vars(facade(module))
+    """Return whether a module that may be imported does not offer a name."""
+    return is_listed(module) and name not in vars(facade(module))
 
 
 def advice_for_name(module: str, name: str) -> str:

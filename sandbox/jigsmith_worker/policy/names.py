@@ -40,15 +40,17 @@ READ_AS_A_COPY: Final = frozenset({"groupindex", "registry", "__members__", "__a
 """Mappings that belong to somebody else: a comparison hands the dictionary behind a read-only view to the other side."""
 READ_OF_OWN_CLASSES: Final = frozenset({"__mro__", "__base__", "__bases__", "__subclasses__"})
 READ_OF_OWN_OBJECTS: Final = frozenset({"__dict__", "__wrapped__"})
+ACCESSORS: Final = frozenset({"fget", "fset", "fdel"})
+CHAIN: Final = frozenset({"__cause__", "__context__"})
 READ_OF_ALIASES: Final = frozenset({"__origin__", "__args__", "__metadata__"})
 _SAY_NOTHING: Final = frozenset(
     f"__{name}__"
     for name in """
-    module slots version cause context notes suppress_context match_args abstractmethods isabstractmethod parameters total
+    module slots version notes suppress_context match_args abstractmethods isabstractmethod parameters total
     required_keys optional_keys
 """.split()
 )
-"""What is read of classes and exceptions, and leads to nothing but names, exceptions and type variables."""
+"""What is read of classes and exceptions, and leads to nothing but names and type variables."""
 READABLE_DUNDERS: Final = (
     DEFINABLE_DUNDERS
     | ONLY_DEFINABLE_DUNDERS - {"__del__"}
@@ -57,6 +59,7 @@ READABLE_DUNDERS: Final = (
     | READ_OF_OWN_CLASSES
     | READ_OF_OWN_OBJECTS
     | READ_OF_ALIASES
+    | CHAIN
     | _SAY_NOTHING
 )
 ABOUT_THE_SOURCE: Final = frozenset(
@@ -92,7 +95,9 @@ SENSITIVE_ATTRIBUTES: Final = (
     | READ_OF_OWN_CLASSES
     | READ_OF_OWN_OBJECTS
     | READ_OF_ALIASES
-    | {"format", "format_map", "mro", "obj", "__setattr__", "__delattr__"}
+    | ACCESSORS
+    | CHAIN
+    | {"func", "format", "format_map", "mro", "obj", "__setattr__", "__delattr__"}
 )
 """Names that are checked when they are read, because what they give depends on the object."""
 

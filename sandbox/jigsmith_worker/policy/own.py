@@ -14,7 +14,6 @@ import textwrap
 import types
 import typing
 from typing import Any, Final
-from xml.etree.ElementTree import Element
 
 from jigsmith_worker.policy import names, packages
 
@@ -56,7 +55,6 @@ _WRITABLE_TYPES: Final[set[type]] = (
     {
         SimpleNamespace, decimal.Context, functools.partial, textwrap.TextWrapper,
         collections.defaultdict, collections.ChainMap, collections.UserDict, collections.UserList,
-        Element,
     }
 )  # fmt: skip
 """Types of the library whose attributes are there to be written."""
@@ -128,6 +126,16 @@ def is_own(value: object) -> bool:
     """Return whether a value is a class that the source defines or one derived from it, or an object of such a class."""
     cls = value if isinstance(value, type) else type(value)
     return cls in plain_classes or any(map(is_own_class, cls.__mro__))
+
+
+def is_exception(value: object) -> bool:
+    """Return whether a value is an exception, or a class of exceptions."""
+    return issubclass(value if isinstance(value, type) else type(value), BaseException)
+
+
+def is_data(value: object) -> bool:
+    """Return whether a value is plain data, or the source's own."""
+    return type(value) in _MADE_ANYHOW or is_own(value)
 
 
 def is_own_function(value: object) -> bool:

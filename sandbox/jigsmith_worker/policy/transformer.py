@@ -359,14 +359,14 @@ class PolicyTransformer(RestrictingNodeTransformer):
 
     def _import_of_all(self, node: ast.ImportFrom) -> ast.AST:
         """Name what a star stands for: of names that may be bound, all that the module's facade offers."""
-        offered = imports.offered(str(node.module)) if node.module in imports.allowed() else []
+        offered = imports.offered(str(node.module)) if imports.is_listed(str(node.module)) else []
         node.names = [ast.alias(name) for name in offered if not names.why_unbindable(name)]
         for alias in node.names:
             self._bind(node, alias.name)
         return node if node.names else ast.Pass()
 
     def _check_module(self, node: ast.AST, name: str) -> None:
-        if name not in imports.allowed() and not self._may_lack_modules:
+        if not imports.is_listed(name) and not self._may_lack_modules:
             self.refuse(node, f"the import of {name}", imports.advice(name))
 
     # --- constructs with an advice of their own

@@ -54,30 +54,32 @@ class _StandIn(type):
         return isinstance(instance, _behind[cls])
 
 
-def _not_derived(cls: type) -> None:
-    raise TypeError(f"{cls.__mro__[1].__name__} cannot be derived from here")
-
-
 _stand_ins: Final[dict[type, type]] = {}
 _behind: Final[dict[type, type]] = {}
 
 
 def as_asked_for(kind: type) -> type:
     """Return a class, or what stands in for it."""
-    return kind if _may_be_called(kind) else _stand_in(kind)
+    return kind if may_be_called(kind) else _stand_in(kind)
+
+
+def is_stand_in(value: object) -> bool:
+    """Return whether this stands in for a class."""
+    return isinstance(value, _StandIn)
 
 
 def _stand_in(kind: type) -> type:
     if kind in _stand_ins:
         return _stand_ins[kind]
     made = _stand_ins[kind] = _StandIn(
-        kind.__name__, (), {"__module__": kind.__module__, "__init_subclass__": classmethod(_not_derived)}
+        kind.__name__, (), {"__module__": kind.__module__}
     )  # fmt: skip
     _behind[made] = kind
     return made
 
 
-def _may_be_called(kind: type) -> bool:
+def may_be_called(kind: type) -> bool:
+    """Return whether objects of a class may be made here, and so their class be known."""
     if kind in _NOT_TO_BE_MADE:
         return False
     is_made_by_a_program = kind.__flags__ & _HEAP_TYPE

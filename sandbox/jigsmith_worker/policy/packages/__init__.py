@@ -84,12 +84,30 @@ def comes_from_a_package(value: object) -> bool:
     return any(_package(cls) in MODULES for cls in classes)
 
 
+_DESCRIPTORS: Final = (
+    types.MethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType,
+    types.ClassMethodDescriptorType,
+)  # fmt: skip
+
+
 def is_of_a_package(method: object) -> bool:
-    """Return whether this is a function or method of one of these packages, whatever it was asked of."""
-    if isinstance(method, types.MethodDescriptorType):
+    """Return whether this is a function, a method or an object of one of these packages, whatever it was asked of."""
+    if isinstance(method, _DESCRIPTORS):
         return comes_from_a_package(method.__objclass__)
+    if isinstance(method, types.BuiltinMethodType) and not isinstance(method.__self__, types.ModuleType):
+        return comes_from_a_package(method.__self__)
+    if comes_from_a_package(method):
+        return True
     function = method.__func__ if isinstance(method, types.MethodType) else method
     return isinstance(function, types.FunctionType | types.BuiltinFunctionType) and _package(function) in MODULES
+
+
+def is_an_array_or_table(cls: type) -> bool:
+    """Return whether a class is one of numpy's or pandas' that their methods write to what overridden ones give.
+
+    Of exceptions, and of what is made to be derived from, there is nothing to override.
+    """
+    return _package(cls) in {"numpy", "pandas"} and not issubclass(cls, BaseException)
 
 
 def is_labelled(value: object) -> bool:

@@ -6,12 +6,14 @@ class of the source's answers when it is asked for it a second time.
 """
 
 import builtins
+import dis
 import importlib
 import sys
+import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from jigsmith_worker.policy import doors, names
+from jigsmith_worker.policy import classes, doors, names
 
 
 def wrap(cls: type, name: str, guarded: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -26,6 +28,31 @@ def replace_everywhere(package: str, original: Any, replacement: Any) -> None:
             for attribute, value in list(vars(module).items()):
                 if value is original:
                     setattr(module, attribute, replacement)
+
+
+def hold_methods(package: str) -> None:
+    """Hold those methods of a package's public classes to objects of their class that call the class of `self` or write to it.
+
+    To be called when facades have been made: what they offer is public.
+    """
+    for cls in classes.public_classes():
+        if cls.__module__.partition(".")[0] == package:
+            for name, method in list(vars(cls).items()):
+                if type(method) is types.FunctionType and _depends_on_self(name, method.__code__):
+                    setattr(cls, name, doors.held(cls, method))
+
+
+def _depends_on_self(name: str, code: types.CodeType) -> bool:
+    """Return whether a method that a source can name asks for the class of something, or writes to an attribute."""
+    if not code.co_argcount or name in names.HELD_TO_THEIR_CLASS | {"__new__"}:
+        return False
+    if names.is_private(name) or names.why_unreadable_attribute(name):
+        return False
+    return not _ASKS.isdisjoint(code.co_names) or any(one.opname in _WRITES for one in dis.get_instructions(code))
+
+
+_ASKS: Final = frozenset({"type", "__class__"})
+_WRITES: Final = frozenset({"STORE_ATTR", "DELETE_ATTR"})
 
 
 def refusing(original: Callable[..., Any], what: str) -> Callable[..., Any]:

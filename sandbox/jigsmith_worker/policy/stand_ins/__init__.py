@@ -13,6 +13,7 @@ MODULES: Final[Mapping[str, str]] = {
         CRITICAL DEBUG ERROR Filter Formatter Handler INFO Logger LoggerAdapter LogRecord NOTSET NullHandler StreamHandler
         WARNING basicConfig critical debug disable error exception fatal getLevelName getLogger info log warn warning
     """,
+    "xml.etree.ElementTree": "Element ParseError SubElement XML fromstring indent iselement tostring",
     "traceback": "format_exc format_exception format_exception_only print_exc print_exception",
 }
-"""Names by module, as in `imports`."""
+"""Names by module, as in `imports`. Each is in the module of its last name here, in small letters."""

@@ -5,6 +5,7 @@ Nothing can be compiled here. The classes of nodes can be asked about and not ca
 
 import ast
 from ast import literal_eval
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -51,18 +52,25 @@ def unparse(node: Any) -> str:
 
 
 def iter_fields(node: Any) -> Iterator[tuple[str, Any]]:
-    """Give the parts of a node, with their names."""
-    return ast.iter_fields(_node(node))
+    """Give the parts of a node, with their names: those of its class, whatever the node says."""
+    for name in type(_node(node))._fields:
+        if hasattr(node, name):
+            yield name, getattr(node, name)
 
 
 def iter_child_nodes(node: Any) -> Iterator[Any]:
     """Give the nodes right below a node."""
-    return ast.iter_child_nodes(_node(node))
+    for _, part in iter_fields(node):
+        yield from (one for one in (part if type(part) is list else [part]) if isinstance(one, ast.AST))
 
 
 def walk(node: Any) -> Iterator[Any]:
     """Give a node and all below it."""
-    return ast.walk(_node(node))
+    waiting = deque([_node(node)])
+    while waiting:
+        node = waiting.popleft()
+        waiting.extend(iter_child_nodes(node))
+        yield node
 
 
 class NodeVisitor:

@@ -57,6 +57,7 @@ def _held(cls: type[T]) -> type[T]:
     return cls
 
 
+@_held
 class LogRecord:
     """One thing that was logged."""
 
@@ -65,6 +66,12 @@ class LogRecord:
         self.msg, self.exc_text = msg, exc_text
         is_mapping = len(args) == 1 and isinstance(args[0], Mapping) and args[0]
         self.args = args[0] if is_mapping else args
+        self.exc_info = self.stack_info = None
+        self.filename = self.pathname = "<function>"
+        self.module = self.funcName = "function"
+        self.lineno = 0
+        self.process = self.thread = 0
+        self.processName, self.threadName = "MainProcess", "MainThread"
         self.created = time.time()
         self.msecs = int(self.created * 1_000) % 1_000
         self.message = self.asctime = ""
@@ -72,6 +79,9 @@ class LogRecord:
     def getMessage(self) -> str:
         """Return the message with its arguments in it."""
         return str(self.msg) % self.args if self.args else str(self.msg)
+
+    def __repr__(self) -> str:
+        return f'<LogRecord: {self.name}, {self.levelno}, {self.pathname}, {self.lineno}, "{self.msg}">'
 
 
 @_held
@@ -82,10 +92,13 @@ class Formatter:
         if style not in _BASIC_FORMAT:
             raise ValueError(f"Style must be one of: {','.join(_BASIC_FORMAT)}")
         default = {"%": "%(message)s", "{": "{message}", "$": "${message}"}[style]
-        self._fmt, self.datefmt, self._style = fmt or default, datefmt, style
+        # Plain texts: an own class would be handed all attributes of a record by its operators.
+        self._fmt, self.datefmt = str.__str__(fmt or default), None if datefmt is None else str.__str__(datefmt)
+        self._style = style
 
     def formatTime(self, record: LogRecord, datefmt: str | None = None) -> str:
         """Return the time of a record."""
+        _check_record(record)
         moment = time.localtime(record.created)
         if datefmt:
             return time.strftime(datefmt, moment)
@@ -93,14 +106,21 @@ class Formatter:
 
     def format(self, record: LogRecord) -> str:
         """Return the line, and below it the text of the exception."""
+        _check_record(record)
         values = dict(vars(record), message=record.getMessage(), asctime=self.formatTime(record, self.datefmt))
+        template = str.__str__(self._fmt)
         if self._style == "{":
-            line = guards.format_map(self._fmt, values)
+            line = guards.format_map(template, values)
         elif self._style == "$":
-            line = string.Template(self._fmt).substitute(values)
+            line = string.Template(template).substitute(values)
         else:
-            line = self._fmt % values
+            line = template % values
         return f"{line}\n{record.exc_text}" if record.exc_text else line
+
+
+def _check_record(record: object) -> None:
+    if LogRecord not in type(record).__mro__:  # of anything else all attributes would be read
+        raise TypeError("only records can be formatted")
 
 
 _plain: Final = Formatter()
@@ -151,9 +171,14 @@ class Handler:
         return formatter.format(record)
 
     def handle(self, record: LogRecord) -> None:
-        """Emit a record that passes."""
+        """Emit a record that passes. An error of that is printed and nobody else's affair."""
         if _pass(self.filters, record):
-            self.emit(record)
+            try:
+                self.emit(record)
+            except RecursionError:
+                raise
+            except Exception:  # noqa: BLE001 - as in logging
+                sys.stderr.write(f"--- Logging error ---\n{traceback.format_exc()}")
 
     def emit(self, record: LogRecord) -> None:
         """Do something with a record."""
@@ -195,10 +220,19 @@ class Logger:
 
     def __init__(self, name: str, level: Any = NOTSET) -> None:
         self.name, self.level = name, _level(level)
-        self.parent: Logger | None = None
         self.handlers: list[Any] = []
         self.filters: list[Any] = []
         self.propagate, self.disabled = True, False
+
+    @property
+    def parent(self) -> "Logger | None":
+        """The next logger above this one."""
+        above = self.name
+        while above and self is not _root:
+            above = above.rpartition(".")[0]
+            if above in _loggers:
+                return _loggers[above]
+        return None if self is _root else _root
 
     def setLevel(self, level: Any) -> None:
         """Ignore what is below a level."""
@@ -267,8 +301,12 @@ class Logger:
 
     fatal = critical
 
-    def log(self, level: Any, msg: Any, *args: Any, exc_info: Any = None, extra: Any = None, **_: Any) -> None:
+    def log(self, level: int, msg: Any, *args: Any, exc_info: Any = None, extra: Any = None, **where: Any) -> None:
         """Log something of a level."""
+        if not isinstance(level, int):
+            raise TypeError("level must be an integer")
+        if unknown := where.keys() - {"stack_info", "stacklevel"}:
+            raise TypeError(f"Logger.log() got an unexpected keyword argument {min(unknown)!r}")
         if not self.isEnabledFor(level):
             return
         record = LogRecord(self.name, _level(level), msg, args, _text_of(exc_info))
@@ -298,7 +336,8 @@ class Logger:
         return found
 
     def __repr__(self) -> str:
-        return f"<Logger {self.name} ({getLevelName(self.getEffectiveLevel())})>"
+        kind = "RootLogger" if self is _root else "Logger"
+        return f"<{kind} {self.name} ({getLevelName(self.getEffectiveLevel())})>"
 
 
 @_held
@@ -317,6 +356,18 @@ class LoggerAdapter:
         msg, options = self.process(msg, options)
         self.logger.log(level, msg, *args, **options)
 
+    def exception(self, msg: Any, *args: Any, exc_info: Any = True, **options: Any) -> None:
+        """Log the exception that is being handled."""
+        self.log(ERROR, msg, *args, exc_info=exc_info, **options)
+
+    def setLevel(self, level: Any) -> None:
+        """Ignore what is below a level."""
+        self.logger.setLevel(level)
+
+    def isEnabledFor(self, level: Any) -> Any:
+        """Return whether something of a level is logged here."""
+        return self.logger.isEnabledFor(level)
+
 
 def _at(level: int) -> Callable[..., None]:
     def log(self: Any, msg: Any, *args: Any, **options: Any) -> None:
@@ -332,12 +383,15 @@ for _name in ("debug", "info", "warning", "error", "critical"):
 def _text_of(exc_info: Any) -> str | None:
     if not exc_info:
         return None
+    if type(exc_info) is tuple and len(exc_info) == 3:
+        exc_info = exc_info[1]
     if isinstance(exc_info, BaseException):
         return "".join(traceback.format_exception(exc_info)).rstrip("\n")
     return traceback.format_exc().rstrip("\n")
 
 
-own.let_write(Logger)
+for _cls in (Logger, LogRecord, StreamHandler):
+    own.let_write(_cls)
 _root: Final = Logger("root", WARNING)
 _last_resort: Final = StreamHandler()
 _loggers: Final[dict[str, Logger]] = {}
@@ -351,19 +405,19 @@ def getLogger(name: str | None = None) -> Logger:
     if type(name) is not str:
         raise TypeError("A logger name must be a string")
     if name not in _loggers:
-        made = _loggers[name] = Logger(name)
-        above = name.rpartition(".")[0]
-        made.parent = getLogger(above)
+        _loggers[name] = Logger(name)
     return _loggers[name]
 
 
 def basicConfig(
     *, level: Any = None, format: str | None = None, datefmt: str | None = None, style: str = "%",  # noqa: A002 - as in logging
-    stream: Any = None, handlers: Any = None, force: bool = False, filename: Any = None, **_: Any,
+    stream: Any = None, handlers: Any = None, force: bool = False, filename: Any = None,
 ) -> None:  # fmt: skip
     """Give the root a handler, if it has none."""
     if filename is not None:
         raise ValueError("there are no files here: leave filename out, and what is logged comes back with the answer")
+    if stream is not None and handlers is not None:
+        raise ValueError("'stream' or 'filename' should not be specified together with 'handlers'")
     if force:
         _root.handlers.clear()
     if not _root.handlers:

@@ -19,7 +19,7 @@ def format_exc(limit: int | None = None, chain: bool = True) -> str:
 
 def print_exc(limit: int | None = None, file: Any = None, chain: bool = True) -> None:
     """Print it, to the standard error if nothing else is named."""
-    print(format_exc(limit, chain), end="", file=file or sys.stderr)
+    print(format_exc(limit, chain), end="", file=sys.stderr if file is None else file)
 
 
 def format_exception(
@@ -34,7 +34,7 @@ def print_exception(
     exc: Any, /, value: Any = None, tb: Any = _ITS_OWN, limit: int | None = None, file: Any = None, chain: bool = True
 ) -> None:
     """Print the text of an exception."""
-    print("".join(format_exception(exc, value, tb, limit, chain)), end="", file=file or sys.stderr)
+    print("".join(format_exception(exc, value, tb, limit, chain)), end="", file=sys.stderr if file is None else file)
 
 
 def format_exception_only(exc: Any, /, value: Any = None) -> list[str]:
@@ -46,7 +46,7 @@ def _formatted(error: Any, limit: int | None, *, chain: bool, depth: int = 0) ->
     if not isinstance(error, BaseException):
         yield "NoneType: None\n"
         return
-    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = error.__context__ if error.__cause__ is None and not error.__suppress_context__ else error.__cause__
     if chain and before is not None and depth < _CHAIN_MAX:
         yield from _formatted(before, limit, chain=True, depth=depth + 1)
         yield _CAUSED if error.__cause__ is not None else _WHILE_HANDLED
