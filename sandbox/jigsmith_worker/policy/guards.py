@@ -3,15 +3,11 @@
 import _string  # type: ignore[import-not-found]  # what string.Formatter itself uses
 import builtins
 import functools
-import inspect
 import string
 import types
-import typing
-from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from jigsmith_worker.policy import attributes, classes, doors, imports, names, own, packages, templates, type_question
+from jigsmith_worker.policy import attributes, classes, imports, names, own, packages, sensitive, templates
 from jigsmith_worker.policy.imports import Facade, guarded_import
 from jigsmith_worker.policy.type_question import Type
 
@@ -34,21 +30,14 @@ def guarded_getattr(value: Any, name: object, *default: Any) -> Any:
         if getattr(value, text, _NOTHING) is not _NOTHING:
             raise AttributeError(f"{text} is private to its class")
         return getattr(value, text, *default)
-    if text == "obj" and own.is_exception(_behind(value)) and not own.defines(value, text):  # CVE-2024-47532
+    if text == "obj" and own.is_exception(sensitive.behind(value)) and not own.defines(value, text):  # CVE-2024-47532
         raise AttributeError("the object of an exception cannot be read here")
     found = getattr(value, text, *default)
-    if names.is_private(text) and _was_put_there(value, text, found):
+    if names.is_private(text) and sensitive.was_put_there(value, text, found):
         raise AttributeError(f"{text} is private to the class that has set it")
     if text not in names.SENSITIVE_ATTRIBUTES or (default and found is default[0]):
         return found
     return _guarded_method(value, text, found)
-
-
-def _was_put_there(value: object, name: str, found: object) -> bool:
-    """Return whether an attribute of an own object looks like the library's, from a class of which the own one is derived."""
-    if type(value) in own.plain_classes or own.defining_class(value, name) is not None or own.is_own_function(value):
-        return False
-    return not type_question.may_be_called(type(found))
 
 
 def _guarded_method(value: object, name: str, found: Any) -> Any:
@@ -56,38 +45,15 @@ def _guarded_method(value: object, name: str, found: Any) -> Any:
 
     It is judged by what it is, not by what it was asked of: `super()`, aliases of typing and own classes lead to the same ones.
     """
-    for sensitive, guarded in _GUARDED.items():
-        if name in sensitive:
-            return guarded(value, name, found)
+    for decided, decide in _DECISIONS.items():
+        if name in decided:
+            return decide(value, name, found)
     if (
         name in names.DOORS
         and type(value) is not Facade
-        and (packages.comes_from_a_package(_behind(value)) or packages.is_of_a_package(found))
+        and (packages.comes_from_a_package(sensitive.behind(value)) or packages.is_of_a_package(found))
     ):
         raise AttributeError(f"{name} of numpy, pandas and sympy cannot be used here")
-    return found
-
-
-def _own_method(value: object, name: str, found: Any) -> Any:
-    """Return a method if it is the source's own, or `__init_subclass__` of the next class on behalf of an own one."""
-    if own.is_own_function(getattr(found, "__func__", found)):
-        return found
-    if name == "__init_subclass__" and isinstance(value, super) and own.is_own(_super_self(value)):
-        return found
-    raise AttributeError(f"{name} of the library cannot be called here")
-
-
-def _copy_of_mapping(_value: object, name: str, found: Any) -> Any:
-    if type(found) is types.MappingProxyType:
-        return types.MappingProxyType(dict(found))
-    return dict(found) if names.is_dunder(name) else found
-
-
-def _of_own_class(value: object, name: str, found: Any) -> Any:
-    """Return what a class says of its relations, if it is the source's own: others lead to what nobody can import."""
-    is_of_a_class = name != "mro" or _belongs_to(found, type)
-    if is_of_a_class and not (isinstance(value, type) and own.is_own(value)):
-        raise AttributeError(f"{name} can be read of your own classes only")
     return found
 
 
@@ -103,96 +69,11 @@ def _may_be_seen(value: object, name: str, found: object) -> bool:
     try:
         if type(name) is not str or names.is_dunder(name) or not _is_listed(value, name):
             return False
-        if names.is_private(name) and _was_put_there(value, name, found):
+        if names.is_private(name) and sensitive.was_put_there(value, name, found):
             return False
         return name not in names.SENSITIVE_ATTRIBUTES or _guarded_method(value, name, found) is found
     except AttributeError:
         return False
-
-
-def _decorated(value: object, _name: str, found: Any) -> Any:
-    """Return what a decorator was given, if both are the source's own."""
-    if not (own.is_own_function(value) or type(value) is own.LRU_CACHE_WRAPPER) or not own.is_own_function(found):
-        raise AttributeError("__wrapped__ can be read of decorated functions of your own only")
-    return found
-
-
-def _of_the_chain(_value: object, name: str, found: Any) -> Any:
-    """Return the exception before this one, if it has but data: the library's own hold what it was busy with."""
-    if found is None or own.is_own(found) or all(own.is_data(one) for one in found.args):
-        return found
-    raise AttributeError(f"{name} of this exception cannot be read here")
-
-
-def _accessor(value: object, name: str, found: Any) -> Any:
-    """Return a function of a property, if it is the source's own: it would take anything for an object of its class."""
-    is_of_a_descriptor = name != "func" or isinstance(
-        _behind(value), functools.cached_property | functools.partialmethod
-    )
-    if is_of_a_descriptor and found is not None and not own.is_own_function(found):
-        raise AttributeError(f"{name} can be read of your own properties only")
-    return found
-
-
-def _of_an_alias(value: object, name: str, found: Any) -> Any:
-    """Return what an alias of typing stands for, as `typing.get_origin` and its like do. Raises AttributeError for all else."""
-    if typing.get_origin(value) is None:
-        raise AttributeError(f"{name} can be read of types such as list[int] only")
-    return tuple(map(doors.asked_for, found)) if type(found) is tuple else doors.asked_for(found)
-
-
-def _behind(value: Any) -> object:
-    """Return what `super()`, an alias or a bound object stands for, and any other value as it is."""
-    while True:
-        if isinstance(value, super):
-            value = _super_self(value)
-        elif isinstance(value, _ALIASES):
-            value = value.__origin__  # type: ignore[attr-defined]  # all of these have one
-        elif type(value) is types.MethodType:
-            value = value.__func__
-        else:
-            return value
-
-
-_ALIASES: Final = (types.GenericAlias, *inspect.getmro(type(typing.List[int]))[:-1])  # noqa: UP006 - the classes of aliases
-_super_self: Final = super.__dict__["__self__"].__get__
-
-
-def _held_to_its_class(value: object, name: str, found: Any) -> Any:
-    """Return a method that is generated or the library's, such as `Base.__init__`, held to objects of its own class.
-
-    It would write to, or read from, whatever it is called with, for Python itself does not look. Raises AttributeError for one
-    that something hands on from another object.
-    """
-    if type(found) is types.MethodType and not own.is_own_function(found.__func__):
-        if name == "__init__" and not (isinstance(value, super) or own.is_own(value)):
-            raise AttributeError(f"{name} of {type(value).__name__} cannot be called again here")
-        return found
-    if (
-        type(found) is types.MethodWrapperType
-        and name == "__init__"
-        and not (isinstance(value, super) or own.is_own(value))
-    ):
-        raise AttributeError(f"{name} of {type(value).__name__} cannot be called again here")
-    if type(found) is not types.FunctionType or own.is_own_function(found):
-        return found
-    cls = own.class_with(value, name, found)
-    if cls is None:
-        raise AttributeError(f"{name} is not an attribute of {type(value).__name__}'s own class")
-
-    def checked(target: Any, /, *args: Any, **kwargs: Any) -> Any:
-        if cls not in type(target).__mro__:
-            raise TypeError(f"this {name} is for objects of {cls.__name__}")
-        return found(target, *args, **kwargs)
-
-    return checked
-
-
-def _belongs_to(method: object, cls: type) -> bool:
-    """Return whether this is a method of a builtin class, or of one derived from it: bound to an object, or not."""
-    if type(method) is types.BuiltinMethodType:
-        return isinstance(method.__self__, cls)
-    return type(method) is types.MethodDescriptorType and method.__objclass__ is cls
 
 
 def _is_namedtuple(value: object, name: str) -> bool:
@@ -206,7 +87,7 @@ def _is_namedtuple(value: object, name: str) -> bool:
 
 def _checked_format(_value: object, name: str, found: Any) -> Any:
     """Return `str.format` or `format_map`, bound or not, with what a field walks to guarded; any other method as it is."""
-    if not _belongs_to(found, str):
+    if not sensitive.belongs_to(found, str):
         return found
     formatted = _format if name == "format" else format_map
     if type(found) is types.MethodDescriptorType:  # str.format as a function, often mapped over templates
@@ -271,20 +152,11 @@ def _checked_write(_value: object, _name: str, write: Any) -> Any:
     return checked
 
 
-_GUARDED: Final[dict[AbstractSet[str], Callable[[object, str, Any], Any]]] = {
-    names.HELD_TO_THEIR_CLASS: _held_to_its_class,
-    names.OWN_METHODS: _own_method,
-    names.READ_AS_A_COPY: _copy_of_mapping,
-    names.READ_OF_OWN_CLASSES | {"mro"}: _of_own_class,
+_DECISIONS: Final = sensitive.DECISIONS | {
     frozenset({"format", "format_map"}): _checked_format,
     frozenset({"__setattr__", "__delattr__"}): _checked_write,
     frozenset({"__dict__"}): _attributes,
-    frozenset({"__wrapped__"}): _decorated,
-    names.READ_OF_ALIASES: _of_an_alias,
-    names.ACCESSORS | {"func"}: _accessor,
-    names.CHAIN: _of_the_chain,
 }
-"""What decides about sensitive names."""
 
 
 def _guarded_setattr(value: Any, name: object, new: Any) -> None:
