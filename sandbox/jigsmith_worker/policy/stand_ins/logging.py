@@ -1,132 +1,33 @@
 """Stands for `logging`: lines on the standard error, which come back with the answer. There are no files and no hosts."""
 # ruff: noqa: N802 - named as in logging
 
-import string
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
-from jigsmith_worker.policy import doors, guards, names, own
+from jigsmith_worker.policy import names, own
 from jigsmith_worker.policy.stand_ins import traceback
+from jigsmith_worker.policy.stand_ins.log_records import (
+    BASIC_FORMAT,
+    CRITICAL,
+    DEBUG,
+    ERROR,
+    INFO,
+    LEVELS,
+    NOTSET,
+    PLAIN,
+    WARNING,
+    Formatter,
+    LogRecord,
+    getLevelName,
+    held,
+    level_of,
+)
 
-CRITICAL: Final = 50
-ERROR: Final = 40
-WARNING: Final = 30
-INFO: Final = 20
-DEBUG: Final = 10
-NOTSET: Final = 0
-
-_NAMES: Final = {
-    CRITICAL: "CRITICAL",
-    ERROR: "ERROR",
-    WARNING: "WARNING",
-    INFO: "INFO",
-    DEBUG: "DEBUG",
-    NOTSET: "NOTSET",
-}
-_LEVELS: Final = {name: level for level, name in _NAMES.items()} | {"FATAL": CRITICAL, "WARN": WARNING}
-_BASIC_FORMAT: Final = {
-    "%": "%(levelname)s:%(name)s:%(message)s",
-    "{": "{levelname}:{name}:{message}",
-    "$": "${levelname}:${name}:${message}",
-}
-
-T = TypeVar("T")
+__all__ = ["CRITICAL", "DEBUG", "ERROR", "INFO", "NOTSET", "WARNING", "Formatter", "LogRecord", "getLevelName"]
 
 
-def getLevelName(level: Any) -> Any:
-    """Return the name of a level, or the level of a name."""
-    return _NAMES.get(level) or _LEVELS.get(level, f"Level {level}")
-
-
-def _level(given: Any) -> int:
-    if type(given) is int:
-        return given
-    if given not in _LEVELS:
-        raise ValueError(f"Unknown level: {given!r}")
-    return _LEVELS[given]
-
-
-def _held(cls: type[T]) -> type[T]:
-    """Decorate a class: its methods write to no object of another."""
-    for name, method in list(vars(cls).items()):
-        if callable(method) and not names.is_dunder(name):
-            setattr(cls, name, doors.held(cls, method))
-    cls.__module__ = "logging"
-    return cls
-
-
-@_held
-class LogRecord:
-    """One thing that was logged."""
-
-    def __init__(self, name: str, level: int, msg: Any, args: tuple[Any, ...], exc_text: str | None) -> None:
-        self.name, self.levelno, self.levelname = name, level, getLevelName(level)
-        self.msg, self.exc_text = msg, exc_text
-        is_mapping = len(args) == 1 and isinstance(args[0], Mapping) and args[0]
-        self.args = args[0] if is_mapping else args
-        self.exc_info = self.stack_info = None
-        self.filename = self.pathname = "<function>"
-        self.module = self.funcName = "function"
-        self.lineno = 0
-        self.process = self.thread = 0
-        self.processName, self.threadName = "MainProcess", "MainThread"
-        self.created = time.time()
-        self.msecs = int(self.created * 1_000) % 1_000
-        self.message = self.asctime = ""
-
-    def getMessage(self) -> str:
-        """Return the message with its arguments in it."""
-        return str(self.msg) % self.args if self.args else str(self.msg)
-
-    def __repr__(self) -> str:
-        return f'<LogRecord: {self.name}, {self.levelno}, {self.pathname}, {self.lineno}, "{self.msg}">'
-
-
-@_held
-class Formatter:
-    """Makes a line of a record."""
-
-    def __init__(self, fmt: str | None = None, datefmt: str | None = None, style: str = "%") -> None:
-        if style not in _BASIC_FORMAT:
-            raise ValueError(f"Style must be one of: {','.join(_BASIC_FORMAT)}")
-        default = {"%": "%(message)s", "{": "{message}", "$": "${message}"}[style]
-        # Plain texts: an own class would be handed all attributes of a record by its operators.
-        self._fmt, self.datefmt = str.__str__(fmt or default), None if datefmt is None else str.__str__(datefmt)
-        self._style = style
-
-    def formatTime(self, record: LogRecord, datefmt: str | None = None) -> str:
-        """Return the time of a record."""
-        _check_record(record)
-        moment = time.localtime(record.created)
-        if datefmt:
-            return time.strftime(datefmt, moment)
-        return f"{time.strftime('%Y-%m-%d %H:%M:%S', moment)},{record.msecs:03d}"
-
-    def format(self, record: LogRecord) -> str:
-        """Return the line, and below it the text of the exception."""
-        _check_record(record)
-        values = dict(vars(record), message=record.getMessage(), asctime=self.formatTime(record, self.datefmt))
-        template = str.__str__(self._fmt)
-        if self._style == "{":
-            line = guards.format_map(template, values)
-        elif self._style == "$":
-            line = string.Template(template).substitute(values)
-        else:
-            line = template % values
-        return f"{line}\n{record.exc_text}" if record.exc_text else line
-
-
-def _check_record(record: object) -> None:
-    if LogRecord not in type(record).__mro__:  # of anything else all attributes would be read
-        raise TypeError("only records can be formatted")
-
-
-_plain: Final = Formatter()
-
-
-@_held
+@held
 class Filter:
     """Lets the records of a logger and those below it pass."""
 
@@ -142,18 +43,18 @@ def _pass(filters: Iterable[Any], record: LogRecord) -> bool:
     return all(one.filter(record) if hasattr(one, "filter") else one(record) for one in filters)
 
 
-@_held
+@held
 class Handler:
     """Does something with records; a class of one's own says what, by its `emit`."""
 
     def __init__(self, level: Any = NOTSET) -> None:
-        self.level, self.name = _level(level), None
+        self.level, self.name = level_of(level), None
         self.formatter: Formatter | None = None
         self.filters: list[Any] = []
 
     def setLevel(self, level: Any) -> None:
         """Ignore what is below a level."""
-        self.level = _level(level)
+        self.level = level_of(level)
 
     def setFormatter(self, fmt: Any) -> None:
         """Choose what makes lines."""
@@ -165,7 +66,7 @@ class Handler:
 
     def format(self, record: LogRecord) -> str:
         """Return the line of a record."""
-        formatter = _plain if self.formatter is None else self.formatter
+        formatter = PLAIN if self.formatter is None else self.formatter
         if Formatter not in type(formatter).__mro__:  # a text has a `format`, too, which walks to attributes
             raise TypeError("a formatter must be a logging.Formatter")
         return formatter.format(record)
@@ -191,7 +92,7 @@ class Handler:
         """Do nothing: there is no file."""
 
 
-@_held
+@held
 class StreamHandler(Handler):
     """Writes lines to a stream, to the standard error if none is named."""
 
@@ -206,7 +107,7 @@ class StreamHandler(Handler):
         (sys.stderr if self.stream is None else self.stream).write(self.format(record) + self.terminator)
 
 
-@_held
+@held
 class NullHandler(Handler):
     """Does nothing with records."""
 
@@ -214,12 +115,12 @@ class NullHandler(Handler):
         """Do nothing."""
 
 
-@_held
+@held
 class Logger:
     """Hands records to its handlers and to those of the loggers above it."""
 
     def __init__(self, name: str, level: Any = NOTSET) -> None:
-        self.name, self.level = name, _level(level)
+        self.name, self.level = name, level_of(level)
         self.handlers: list[Any] = []
         self.filters: list[Any] = []
         self.propagate, self.disabled = True, False
@@ -236,7 +137,7 @@ class Logger:
 
     def setLevel(self, level: Any) -> None:
         """Ignore what is below a level."""
-        self.level = _level(level)
+        self.level = level_of(level)
 
     def getEffectiveLevel(self) -> int:
         """Return the level of this logger, or of the next one above that has any."""
@@ -249,7 +150,9 @@ class Logger:
 
     def isEnabledFor(self, level: Any) -> bool:
         """Return whether something of a level is logged here."""
-        return not self.disabled and _level(level) > _disabled_below[0] and _level(level) >= self.getEffectiveLevel()
+        return (
+            not self.disabled and level_of(level) > _disabled_below[0] and level_of(level) >= self.getEffectiveLevel()
+        )
 
     def getChild(self, suffix: str) -> "Logger":
         """Return a logger below this one."""
@@ -309,7 +212,7 @@ class Logger:
             raise TypeError(f"Logger.log() got an unexpected keyword argument {min(unknown)!r}")
         if not self.isEnabledFor(level):
             return
-        record = LogRecord(self.name, _level(level), msg, args, _text_of(exc_info))
+        record = LogRecord(self.name, level_of(level), msg, args, _text_of(exc_info))
         for name, value in dict(extra or {}).items():
             if type(name) is not str or name in vars(record) or names.is_dunder(name) or names.is_private(name):
                 raise KeyError(f"Attempt to overwrite {name!r} in LogRecord")
@@ -340,7 +243,7 @@ class Logger:
         return f"<{kind} {self.name} ({getLevelName(self.getEffectiveLevel())})>"
 
 
-@_held
+@held
 class LoggerAdapter:
     """Logs with something added, as its `process` says."""
 
@@ -377,7 +280,7 @@ def _at(level: int) -> Callable[..., None]:
 
 
 for _name in ("debug", "info", "warning", "error", "critical"):
-    setattr(LoggerAdapter, _name, _at(_LEVELS[_name.upper()]))
+    setattr(LoggerAdapter, _name, _at(LEVELS[_name.upper()]))
 
 
 def _text_of(exc_info: Any) -> str | None:
@@ -421,7 +324,7 @@ def basicConfig(
     if force:
         _root.handlers.clear()
     if not _root.handlers:
-        formatter = Formatter(format or _BASIC_FORMAT.get(style), datefmt, style)
+        formatter = Formatter(format or BASIC_FORMAT.get(style), datefmt, style)
         for one in handlers or [StreamHandler(stream)]:
             if one.formatter is None:
                 one.setFormatter(formatter)
@@ -432,7 +335,7 @@ def basicConfig(
 
 def disable(level: Any = CRITICAL) -> None:
     """Log nothing up to a level, whoever logs."""
-    _disabled_below[0] = _level(level)
+    _disabled_below[0] = level_of(level)
 
 
 def log(level: Any, msg: Any, *args: Any, **options: Any) -> None:
