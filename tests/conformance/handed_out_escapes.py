@@ -122,4 +122,44 @@ class O:
 class N(O, ast.Name): pass
 x = N""",
     "a real name of a module": "import json\nx = json.__name__ and json.__spec__",
+    "an augmented method": """
+class Y:
+    def __radd__(self, other):
+        self.got = other
+        return other
+class C: pass
+y = Y()
+C.__setattr__ += y
+x = y.got""",
+    "an augmented template": """
+class Y:
+    def __radd__(self, other): return other
+class S(str): pass
+s = S("{0.__globals__}")
+s.format += Y()
+x = s.format(lambda: 0)""",
+    "an augmented object of an exception": """
+class Y:
+    def __radd__(self, other): return other
+try:
+    [].nothing
+except AttributeError as e:
+    e.obj += Y()
+    x = e""",
+    "an augmented private method of the library": """
+import random
+class Y:
+    def __radd__(self, other): return other
+class R(random.Random): pass
+r = R()
+r._randbelow += Y()
+x = r""",
+    "an augmented initializer": """
+from json import JSONDecoder
+class Y:
+    def __radd__(self, other): return other
+class D(JSONDecoder): pass
+D.__init__ += Y()
+x = D""",
+    "a name for a module": "import json\nobject.__setattr__(json, '__name__', 'json')\nx = 1",
 }

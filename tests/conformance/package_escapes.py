@@ -404,4 +404,63 @@ def f():
 import typing
 import numpy as np
 def f(): return str(typing.Annotated[np.ndarray, ""].ctypes)""",
+    "what a dispatcher of sympy was asked for": """
+import sympy
+def f():
+    try: sympy.Q.even.handler(int)
+    except NotImplementedError as e: return str(e.__context__.args[0][0])""",
+    "an expression that is a class": """
+import sympy
+class K(sympy.logic.boolalg.Boolean):
+    is_Atom = False
+    args = ("C", (), {"__getattribute__": lambda s, n: n})
+def f(): return sympy.use(K, lambda x: x, 1)().gi""",
+    "a method of a class that nothing offers": """
+import sympy
+class X:
+    def cancel(self): return self
+    def expand(self, **k): return int
+def f(): return str(sympy.EX.dtype.simplify(int, X()))""",
+    "a text for mpmath": """
+import sympy
+def f():
+    mp = sympy.Float(1).num.context
+    return str(mp.identify(mp.mpf("0.123456789"), ["__import__('os').getpid()"]) or 1)""",
+    "a setter's name of pandas": """
+import fractions
+import pandas as pd
+ax = pd.MultiIndex.from_tuples([(1, 2)])
+class L:
+    def __getitem__(self, k): return fractions.Fraction
+class K:
+    truncate = pd.DataFrame.truncate
+    _AXIS_LEN, loc = 1, L()
+    def _check_copy_deprecation(self, c): pass
+    def _get_axis_number(self, a): return 0
+    def _get_axis(self, a): return ax
+    def _get_axis_name(self, a): return "mine"
+def f():
+    try: K().truncate()
+    except AttributeError: pass
+    return str(fractions.Fraction.mine)""",
+    "a method of pandas' arrays": """
+import fractions
+import pandas as pd
+M = pd.Int64Dtype().construct_array_type()
+class K:
+    view = M.view
+    _readonly, _data, _mask = 1, [1], [1]
+    def _simple_new(self, *a): return fractions.Fraction
+def f():
+    K().view()
+    return fractions.Fraction._readonly""",
+    "an overridden method of sympy": """
+import fractions
+from sympy.combinatorics import Permutation
+class P(Permutation):
+    @classmethod
+    def unrank_lex(cls, size, rank): return fractions.Fraction
+def f():
+    P([0, 1]) + 1
+    return fractions.Fraction._rank""",
 }  # fmt: skip

@@ -22,6 +22,14 @@ async def test_a_refusal_names_line_construct_and_advice(pool: Pool) -> None:
     assert "take the data as an argument" in refusal.advice
 
 
+async def test_an_import_from_the_future_binds_no_special_name(pool: Pool) -> None:
+    """Not even to nothing: `__builtins__` and the guards are names like others to it."""
+    for name in ("__builtins__", "__name__", "_getattr_"):
+        verdict = await pool.check(f"from __future__ import annotations as {name}\ndef f(): pass\n", entry_point="f")
+        assert [refusal.line for refusal in verdict.refusals] == [1], name
+    assert (await pool.check("from __future__ import annotations\ndef f(): pass\n", entry_point="f")).accepted
+
+
 async def test_the_entry_point_must_be_defined(pool: Pool) -> None:
     """A source that does not define the function it is registered under is refused."""
     assert not (await pool.check("def g():\n    pass\n", entry_point="f")).accepted

@@ -75,11 +75,6 @@ for _public in (*vars(builtins).values(), *types.resolve_bases(_FUNCTIONS_FOR_BA
     note_public(_public)
 
 
-def public_classes() -> frozenset[type]:
-    """Return the classes of the library that sources can name, and those that these derive from."""
-    return frozenset(_bases)
-
-
 def forbid_deriving(cls: type) -> None:
     """Take note of one more class that no class may derive from."""
     _not_derived.add(cls)
@@ -98,7 +93,7 @@ def check_base(base: Any) -> None:
     if not isinstance(base, type) or issubclass(base, type):
         raise TypeError("a metaclass cannot be made here")
     for cls in base.__mro__:
-        if packages.is_an_array_or_table(cls):
+        if packages.may_not_be_derived_from(cls):
             raise TypeError(f"{cls.__name__} cannot be derived from here: hold one in an attribute")
         if cls in _not_derived or not (cls in _bases or own.is_own_class(cls)):
             raise TypeError(f"{cls.__name__} cannot be derived from here")

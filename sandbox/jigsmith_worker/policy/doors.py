@@ -127,9 +127,7 @@ def held(cls: type, method: Any) -> Any:
         if _namespace is not None:
             if cls not in type(self).__mro__:
                 raise TypeError(f"{method.__name__} is for objects of {cls.__name__}")
-            if (
-                method.__name__ == "__copy__" and cls is not fractions.Fraction
-            ):  # they would write to what a `__new__` gives
+            if method.__name__ == "__copy__" and cls in _COPIED_HERE:  # they would write to what a `__new__` gives
                 made = object.__new__(type(self))
                 vars(made).update(vars(self), data=copy.copy(self.data))
                 return made

@@ -166,6 +166,14 @@ def _guarded_setattr(value: Any, name: object, new: Any) -> None:
     setattr(own.writable(value, text), text, new)
 
 
+def _augmentable(value: Any, name: str) -> Any:
+    """Return a value of which an attribute may be both read and written. Raises AttributeError."""
+    found = guarded_getattr(value, name)
+    if name in names.SENSITIVE_ATTRIBUTES and found is not getattr(value, name):
+        raise AttributeError(f"{name} cannot be read and written at once here")
+    return own.writable(value, name)
+
+
 def _guarded_delattr(value: Any, name: object) -> None:
     text = _name_of_attribute(name)
     if wrong := names.why_unwritable_attribute(text):
@@ -252,6 +260,7 @@ def globals_for(module_name: str) -> dict[str, Any]:
         "__builtins__": dict(_BUILTINS),
         names.GUARD_ATTRIBUTE: guarded_getattr,
         names.GUARD_WRITE: own.writable,
+        names.GUARD_AUGMENT: _augmentable,
         names.TYPE: type,
         names.CLASS_OF: Type,
         names.PLAIN_CLASSES: own.plain_classes,

@@ -142,6 +142,11 @@ class Facade:
 
     _module_name: str
 
+    @property
+    def __name__(self) -> NoReturn:
+        """Raise AttributeError. A property, so that nothing can give it one."""
+        raise AttributeError(f"the name of {self._module_name} cannot be read here")
+
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"{self._module_name}.{name} is not available here")
 

@@ -6,6 +6,7 @@ from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
 GUARD_ATTRIBUTE: Final = "_getattr_"
 GUARD_WRITE: Final = "_write_"
+GUARD_AUGMENT: Final = "_augment_"
 TYPE: Final = "_type_"
 CLASS_OF: Final = "_class_of_"
 PLAIN_CLASSES: Final = "_plain_classes_"
@@ -72,7 +73,7 @@ NAMEDTUPLE_ATTRIBUTES: Final = frozenset({"_asdict", "_fields", "_field_defaults
 DOORS: Final = frozenset(
     {
         "ctypes", "tofile", "dump", "dumps", "to_pickle", "to_sql", "to_hdf", "to_clipboard", "eval", "query",
-        "plot", "hist", "boxplot", "handles", "resize", "cffi", "set_state",
+        "plot", "hist", "boxplot", "handles", "handler", "identify", "resize", "cffi", "set_state",
     }
 )  # fmt: skip
 """Public attributes that are refused on what comes from numpy, pandas and sympy."""

@@ -51,7 +51,7 @@ class SimpleNamespace:
     __hash__ = None  # type: ignore[assignment]  # as the original
 
 
-_WRITABLE_TYPES: Final[set[type]] = (
+_WRITABLE_TYPES: Final = frozenset(
     {
         SimpleNamespace, decimal.Context, functools.partial, textwrap.TextWrapper,
         collections.defaultdict, collections.ChainMap, collections.UserDict, collections.UserList,
@@ -68,9 +68,19 @@ _super_this = super.__dict__["__thisclass__"].__get__
 _super_self_class = super.__dict__["__self_class__"].__get__
 
 
-def let_write(cls: type) -> None:
-    """Take note of a class that stands in for one of the library's, and whose attributes are there to be written."""
-    _WRITABLE_TYPES.add(cls)
+def let_write(cls: type, attributes: str) -> None:
+    """Take note of a class that stands in for one of the library's, and of attributes that are there to be written.
+
+    If none is named, these are all public ones that the class itself has not.
+    """
+    _writable_attributes[cls] = frozenset(attributes.split())
+
+
+def _is_of_the_class(cls: type, name: str) -> bool:
+    return names.is_private(name) or hasattr(cls, name)
+
+
+_writable_attributes: Final[dict[type, frozenset[str]]] = {}
 
 
 def note(cls: type) -> None:
@@ -92,7 +102,8 @@ def checked_getattr(find: Any) -> Any:
     return __getattr__
 
 
-_MADE_ANYHOW: Final = frozenset({bool, bytes, complex, dict, float, frozenset, int, list, set, str, tuple, type(None)})
+_SCALARS: Final = frozenset({bool, bytes, complex, float, int, str, type(None)})
+_MADE_ANYHOW: Final = _SCALARS | {dict, frozenset, list, set, tuple}
 """Types of what a `__new__` may return beside an object of a class of the source's: nothing can be written to these."""
 
 
@@ -134,8 +145,8 @@ def is_exception(value: object) -> bool:
 
 
 def is_data(value: object) -> bool:
-    """Return whether a value is plain data, or the source's own."""
-    return type(value) in _MADE_ANYHOW or is_own(value)
+    """Return whether a value is a number or a text, or the source's own. What is in a container may be anything."""
+    return type(value) in _SCALARS or is_own(value)
 
 
 def is_own_function(value: object) -> bool:
@@ -204,6 +215,8 @@ def _is_written_to(value: Any, name: str) -> bool:
     cls = type(value)
     if cls in _WRITABLE_TYPES:
         return True
+    if cls in _writable_attributes:
+        return name in _writable_attributes[cls] or not (_writable_attributes[cls] or _is_of_the_class(cls, name))
     if names.is_private(name) or names.is_dunder(name):
         return False
     if issubclass(cls, BaseException):

@@ -197,7 +197,6 @@ class PolicyTransformer(RestrictingNodeTransformer):
 
     visit_Subscript = _plain
     visit_Assign = _plain
-    visit_AugAssign = _plain
     visit_Call = _plain
     visit_For = _plain
     visit_With = _plain
@@ -212,6 +211,19 @@ class PolicyTransformer(RestrictingNodeTransformer):
     visit_MatchSingleton = _plain
     visit_MatchSequence = _plain
     visit_MatchOr = _plain
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        """Ask of `x.a += 1` what is asked of reading `x.a`, too: the operator is handed what was there."""
+        target = node.target
+        if not isinstance(target, ast.Attribute) or names.is_plain(target.attr):
+            return self.node_contents_visit(node)
+        if wrong := names.why_unreadable_attribute(target.attr) or names.why_unwritable_attribute(target.attr):
+            self.refuse(node, f"{wrong}: {target.attr}", self._attribute_advice(target.attr))
+        value, node.value = self.visit(target.value), self.visit(node.value)
+        guarded = self._guarded(names.GUARD_AUGMENT, value, ast.Constant(self._mangled(target.attr)))
+        is_sensitive = target.attr in names.SENSITIVE_ATTRIBUTES
+        target.value = guarded if is_sensitive else self._unless_own(value, value, guarded)
+        return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         """Allow annotated assignments; the target is checked like any other."""
@@ -344,6 +356,8 @@ class PolicyTransformer(RestrictingNodeTransformer):
             self.refuse(node, "a relative import", "import a module of the standard library by its name")
             return node
         if node.module == "__future__":
+            for alias in node.names:
+                self._bind(node, alias.asname)
             return node
         self._check_module(node, node.module)
         for alias in node.names:

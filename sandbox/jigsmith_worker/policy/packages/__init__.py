@@ -102,12 +102,14 @@ def is_of_a_package(method: object) -> bool:
     return isinstance(function, types.FunctionType | types.BuiltinFunctionType) and _package(function) in MODULES
 
 
-def is_an_array_or_table(cls: type) -> bool:
-    """Return whether a class is one of numpy's or pandas' that their methods write to what overridden ones give.
+def may_not_be_derived_from(cls: type) -> bool:
+    """Return whether a class is one of these packages' whose methods write to what overridden ones give.
 
-    Of exceptions, and of what is made to be derived from, there is nothing to override.
+    That are all but exceptions, and what sympy means to be derived from: expressions, functions, printers.
     """
-    return _package(cls) in {"numpy", "pandas"} and not issubclass(cls, BaseException)
+    if _package(cls) not in MODULES or issubclass(cls, BaseException):
+        return False
+    return not str(cls.__module__).startswith(("sympy.core.", "sympy.printing."))
 
 
 def is_labelled(value: object) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from jigsmith_worker.policy import doors, imports
 from jigsmith_worker.policy.packages import IMPORTED_BY_C, MODULES, lambdify_door, pandas_doors, sympy_doors, time_zones
-from jigsmith_worker.policy.packages.replacing import hold_methods, replace_everywhere
+from jigsmith_worker.policy.packages.replacing import hold_methods, refusing, replace_everywhere
 
 _SIMPLE: Final = (
     ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.BinOp,
@@ -32,7 +32,8 @@ def replace(packages: Iterable[str]) -> None:
         _replace_what_evaluates_text()
         sympy_doors.replace()
         lambdify_door.replace()
-    for package in packages:
+        _replace_what_mpmath_evaluates()
+    for package in (*packages, "mpmath"):
         hold_methods(package)
 
 
@@ -57,6 +58,12 @@ def _frombuffer(buffer: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 imports.replace("numpy.frombuffer", _frombuffer)
+
+
+def _replace_what_mpmath_evaluates() -> None:
+    """Have mpmath's `identify` take no texts: it evaluates them."""
+    identification: Any = importlib.import_module("mpmath.identification")
+    identification.eval = refusing(eval, "a text for mpmath")
 
 
 def _replace_what_evaluates_text() -> None:

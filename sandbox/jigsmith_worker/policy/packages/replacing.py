@@ -8,12 +8,13 @@ class of the source's answers when it is asked for it a second time.
 import builtins
 import dis
 import importlib
+import inspect
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from jigsmith_worker.policy import classes, doors, names
+from jigsmith_worker.policy import doors, names
 
 
 def wrap(cls: type, name: str, guarded: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -31,28 +32,63 @@ def replace_everywhere(package: str, original: Any, replacement: Any) -> None:
 
 
 def hold_methods(package: str) -> None:
-    """Hold those methods of a package's public classes to objects of their class that call the class of `self` or write to it.
+    """Hold those methods of a package's classes to objects of their class that call the class of something or write to it.
 
-    To be called when facades have been made: what they offer is public.
+    Of all its classes: what no facade offers may be an attribute of something.
     """
-    for cls in classes.public_classes():
-        if cls.__module__.partition(".")[0] == package:
-            for name, method in list(vars(cls).items()):
-                if type(method) is types.FunctionType and _depends_on_self(name, method.__code__):
-                    setattr(cls, name, doors.held(cls, method))
+    for cls in _classes_of(package):
+        for name, method in list(vars(cls).items()):
+            if _may_be_named(name) and (
+                (type(method) is types.FunctionType and _calls_classes_or_writes(method))
+                or (
+                    type(method) is property
+                    and type(method.fget) is types.FunctionType
+                    and _writes(method.fget.__code__)
+                )
+            ):
+                setattr(cls, name, doors.held(cls, method))
 
 
-def _depends_on_self(name: str, code: types.CodeType) -> bool:
-    """Return whether a method that a source can name asks for the class of something, or writes to an attribute."""
-    if not code.co_argcount or name in names.HELD_TO_THEIR_CLASS | {"__new__"}:
-        return False
+def _classes_of(package: str) -> Iterator[type]:
+    """Give all classes that a package has made, wherever it keeps them."""
+    seen: set[type] = set()
+    following: list[type] = [object]
+    while following:
+        derived: list[type] = type.__subclasses__(following.pop())
+        following += [cls for cls in derived if cls not in seen]
+        seen.update(derived)
+    for cls in seen:
+        if str(cls.__module__).partition(".")[0] == package and not cls.__flags__ & _IMMUTABLE:
+            yield cls
+
+
+_IMMUTABLE: Final = 1 << 8
+"""Py_TPFLAGS_IMMUTABLETYPE."""
+_ASKS: Final = frozenset({"type", "__class__", "setattr", "delattr", "__setattr__", "__dict__", "vars"})
+
+
+def _may_be_named(name: str) -> bool:
+    """Return whether a source can call a method of that name with any object."""
     if names.is_private(name) or names.why_unreadable_attribute(name):
         return False
-    return not _ASKS.isdisjoint(code.co_names) or any(one.opname in _WRITES for one in dis.get_instructions(code))
+    return name not in names.HELD_TO_THEIR_CLASS | {"__new__"}
 
 
-_ASKS: Final = frozenset({"type", "__class__"})
-_WRITES: Final = frozenset({"STORE_ATTR", "DELETE_ATTR"})
+def _calls_classes_or_writes(function: Any) -> bool:
+    code = inspect.unwrap(function).__code__
+    return bool(code.co_argcount) and any(not _ASKS.isdisjoint(one.co_names) or _writes(one) for one in _nested(code))
+
+
+def _writes(code: types.CodeType) -> bool:
+    return any(operation in _WRITES for operation in code.co_code[::2])
+
+
+def _nested(code: types.CodeType) -> list[types.CodeType]:
+    inner = [one for constant in code.co_consts if isinstance(constant, types.CodeType) for one in _nested(constant)]
+    return [code, *inner]
+
+
+_WRITES: Final = frozenset({dis.opmap["STORE_ATTR"], dis.opmap["DELETE_ATTR"]})
 
 
 def refusing(original: Callable[..., Any], what: str) -> Callable[..., Any]:

@@ -39,7 +39,7 @@ for _method, _function in list(vars(Element).items()):
     if type(_function) is types.FunctionType and _method not in names.HELD_TO_THEIR_CLASS:
         setattr(Element, _method, doors.held(Element, _function))
 classes.forbid_deriving(Element)
-own.let_write(Element)
+own.let_write(Element, "tag text tail attrib")
 
 
 def _element(value: Any) -> Any:

@@ -293,8 +293,9 @@ def _text_of(exc_info: Any) -> str | None:
     return traceback.format_exc().rstrip("\n")
 
 
-for _cls in (Logger, LogRecord, StreamHandler):
-    own.let_write(_cls)
+own.let_write(Logger, "name level propagate disabled handlers filters")
+own.let_write(LogRecord, "")
+own.let_write(StreamHandler, "level formatter stream terminator name filters")
 _root: Final = Logger("root", WARNING)
 _last_resort: Final = StreamHandler()
 _loggers: Final[dict[str, Logger]] = {}
