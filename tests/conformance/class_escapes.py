@@ -250,4 +250,53 @@ x = [one.args[0] for one in got if isinstance(one, KeyError)][0]{_MAKES_ANYTHING
     "subclasses by a base": "class C: pass\nx = C.__bases__[0].__subclasses__()",
     "a special method of a class of the library": "import fractions\nfractions.Fraction.__repr__ = lambda self: 'mine'\nx = repr(fractions.Fraction(1))",
     "a __getattr__ given later": "class C: pass\nC.__getattr__ = lambda self, name: 1\nx = C().__array_interface__",
+    "a dataclass of what a class is being derived from": """
+from dataclasses import dataclass, astuple
+class Base:
+    'b'
+    format: object
+class D(Base, str):
+    dataclass(init=False, eq=False, repr=False)(Base)
+x = astuple(D("{0.__globals__}"))[0](lambda: 0)""",
+    "a class derived from what is becoming a dataclass": """
+from dataclasses import dataclass, astuple
+made = []
+class Late:
+    def __get__(self, obj, kind):
+        if not made:
+            class D(kind, str): pass
+            made.append(D)
+        return 1
+class Base:
+    'b'
+    x: object = Late()
+    format: object = 0
+del Base.format
+dataclass(init=False, eq=False, repr=False)(Base)
+x = astuple(made[0]("{0.__globals__}"))[1](lambda: 0)""",
+    "a type mixed into an enumeration": """
+from enum import Enum
+class Base:
+    __match_args__ = ("format",)
+class E(Base, Enum): pass
+M = E("M", {"A": "{0.__globals__}"}, type=str)
+match M.A:
+    case Base(found): x = found(lambda: 0)""",
+    "a private slot that is none": """
+import copy, queue
+class D(queue.Queue):
+    slots = __slots__ = []
+D.slots.append("_put")
+x = copy.copy(D())""",
+    "the parameters behind a signature": """
+import inspect
+got = []
+class T:
+    def __eq__(self, other):
+        got.append(other)
+        return True
+s = inspect.signature(lambda a: 0)
+s.parameters == T()
+got[0]["x"] = T()
+x = "x" in s.parameters or 1 / 0""",
 }

@@ -109,16 +109,29 @@ def build_class(body: Callable[..., Any], name: str, /, *bases: Any, **options: 
     resolved = types.resolve_bases(bases)
     for base in resolved:
         check_base(base)
-    _check_names_read(resolved)
+    check_names_read(resolved)
+    lineage = {cls for base in resolved for cls in base.__mro__}
+    if not lineage.isdisjoint(_being_decorated):
+        raise TypeError("a class cannot be derived from one that is just becoming a dataclass")
     if "metaclass" in options:
         if options["metaclass"] is not ABC_META:
             raise TypeError("a class can have no metaclass here but abc.ABCMeta")
         options["metaclass"] = abc.ABCMeta
-    cls = builtins.__build_class__(body, name, *bases, **options)
+    _lineages.append(lineage)
+    try:
+        cls = builtins.__build_class__(body, name, *bases, **options)
+    finally:
+        _lineages.pop()
     if isinstance(cls, type):
         check_base(cls)  # the bases were resolved once more
         own.note(cls)
     return cls
+
+
+_lineages: Final[list[set[type]]] = []
+"""What the classes are derived from that are just being made, the innermost last: nobody knows these classes yet."""
+_being_decorated: Final[list[type]] = []
+"""Classes that are just becoming dataclasses: what they will make others read is not in them yet."""
 
 
 _annotations = types.ModuleType(own.MODULE_NAME)
@@ -153,8 +166,14 @@ def dataclass(cls: Any = None, /, **options: Any) -> Any:
                 raise TypeError(f"{field} cannot be a field's name: it means something in {found.__name__}")
         chosen = options if all(_may_match(cls, field) for field in fields) else options | {"match_args": False}
         for derived in _derived_from(cls):
-            _check_names_read([derived], fields)
-        made: type = dataclasses.dataclass(cls, **chosen)
+            check_names_read([derived], fields)
+        if any(cls in lineage for lineage in _lineages):
+            raise TypeError("a class cannot become a dataclass while one that is derived from it is being made")
+        _being_decorated.append(cls)
+        try:
+            made: type = dataclasses.dataclass(cls, **chosen)
+        finally:
+            _being_decorated.pop()
         _looked_at.clear()
         own.note(made)  # with slots it is a new class
         return made
@@ -229,7 +248,7 @@ def _derived_from(cls: type) -> set[type]:
     return {*direct, *(one for derived in direct for one in _derived_from(derived))}
 
 
-def _check_names_read(bases: Iterable[type], more: Iterable[str] = ()) -> None:
+def check_names_read(bases: Iterable[type], more: Iterable[str] = ()) -> None:
     """Raise TypeError if the names that a base gives make patterns or dataclasses read what is the library's.
 
     For that base they are harmless, but they read the attributes of objects of all that are derived from it, and from a class

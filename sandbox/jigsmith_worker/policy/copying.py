@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable
 from typing import Any, Final
 
-from jigsmith_worker.policy import classes, names
+from jigsmith_worker.policy import classes, names, own
 
 _AS_THEY_ARE: Final = (
     str, bytes, int, float, complex, bool, type(None), type, types.FunctionType, types.BuiltinFunctionType, types.GenericAlias,
@@ -77,9 +77,22 @@ def _write_state(made: Any, state: Any, memo: Any) -> None:
     if hasattr(type(made), "__setstate__"):
         made.__setstate__(parts)
         return
-    for attributes in parts if type(parts) is tuple else (parts,):
-        for name, value in (attributes or {}).items():
-            object.__setattr__(made, name, value)
+    attributes, slots = parts if type(parts) is tuple else (parts, None)
+    if attributes:
+        made.__dict__.update(attributes)
+    for name, value in (slots or {}).items():
+        _slot(type(made), name).__set__(made, value)
+
+
+def _slot(cls: type, name: str) -> types.MemberDescriptorType:
+    """Return the descriptor of a slot. Raises TypeError for a name that is none, or means something else in a derived class."""
+    for one in cls.__mro__:
+        if name in own.dictionary_of(one):
+            found = own.dictionary_of(one)[name]
+            if type(found) is types.MemberDescriptorType and found.__objclass__ is one and not names.is_dunder(name):
+                return found
+            break
+    raise TypeError(f"{cls.__name__} cannot be copied here: {name} is no slot of it")
 
 
 def _copied_parts(state: Any, memo: Any) -> Any:
@@ -112,8 +125,7 @@ def _guarded_slot_names(slot_names: Callable[..., Any], guarding: Guarding) -> C
         found = slot_names(cls)
         if guarding():
             for name in found:
-                if wrong := names.why_unwritable_attribute(name):
-                    raise TypeError(f"{cls.__name__} cannot be copied here: {name} is {wrong}")
+                _slot(cls, name)
         return found
 
     return _slotnames

@@ -85,6 +85,7 @@ def _with_plain_members(create: Callable[..., Any], guarding: Guarding) -> Calla
             options["module"] = None  # it would be the source's own, and so would be what it derives from
             if (mixed_in := options.get("type")) is not None:
                 classes.check_base(mixed_in)
+                classes.check_names_read((mixed_in, cls))
         return create(cls, class_name, names, **options)
 
     return _create_

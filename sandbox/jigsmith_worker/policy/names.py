@@ -37,7 +37,9 @@ CHECKED_METHODS: Final = frozenset({"__getattr__", "__new__"})
 WRITABLE_METHODS: Final = DEFINABLE_DUNDERS - CHECKED_METHODS
 """Special methods that may be given to one's own class later, as decorators of classes do."""
 ORDINARY_DUNDERS: Final = DEFINABLE_DUNDERS | WRITABLE_DUNDERS
-READ_AS_A_COPY: Final = frozenset({"groupindex", "registry", "__members__", "__annotations__", "__dataclass_fields__"})
+READ_AS_A_COPY: Final = frozenset(
+    {"groupindex", "parameters", "registry", "__members__", "__annotations__", "__dataclass_fields__"}
+)
 """Mappings that belong to somebody else: a comparison hands the dictionary behind a read-only view to the other side."""
 READ_OF_OWN_CLASSES: Final = frozenset({"__mro__", "__base__", "__bases__", "__subclasses__"})
 READ_OF_OWN_OBJECTS: Final = frozenset({"__dict__", "__wrapped__"})
@@ -56,7 +58,7 @@ READABLE_DUNDERS: Final = (
     DEFINABLE_DUNDERS
     | ONLY_DEFINABLE_DUNDERS - {"__del__"}
     | WRITABLE_DUNDERS
-    | READ_AS_A_COPY - {"groupindex", "registry"}
+    | READ_AS_A_COPY - {"groupindex", "parameters", "registry"}
     | READ_OF_OWN_CLASSES
     | READ_OF_OWN_OBJECTS
     | READ_OF_ALIASES

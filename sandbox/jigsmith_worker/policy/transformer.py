@@ -280,7 +280,7 @@ class PolicyTransformer(RestrictingNodeTransformer):
             if not names.is_plain(name):
                 self.refuse(node, f"a pattern that reads the attribute {name}", "match on public attributes")
         node = self.node_contents_visit(node)
-        if node.patterns:
+        if node.patterns or not isinstance(node.cls, ast.Name | ast.Attribute):
             node.cls = self._looked_at(node.cls)
         return node
 
