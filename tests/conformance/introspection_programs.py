@@ -267,7 +267,6 @@ def f():
         types.MethodType(lambda self, x: (self, x), 3)(4),
         type(f) is types.FunctionType,
         typing.Annotated[int, "m"].__metadata__,
-        Q.__base__ is object,
         types.SimpleNamespace(_x=1)._x,
     ]
 """,

@@ -41,7 +41,7 @@ READ_AS_A_COPY: Final = frozenset(
     {"groupindex", "parameters", "registry", "__members__", "__annotations__", "__dataclass_fields__"}
 )
 """Mappings that belong to somebody else: a comparison hands the dictionary behind a read-only view to the other side."""
-READ_OF_OWN_CLASSES: Final = frozenset({"__mro__", "__base__", "__bases__", "__subclasses__"})
+READ_OF_OWN_CLASSES: Final = frozenset({"__mro__", "__bases__", "__subclasses__"})
 READ_OF_OWN_OBJECTS: Final = frozenset({"__dict__", "__wrapped__"})
 ACCESSORS: Final = frozenset({"fget", "fset", "fdel"})
 CHAIN: Final = frozenset({"__cause__", "__context__"})
