@@ -150,7 +150,7 @@ x = C""",
     "xml from a file": "import xml.etree.ElementTree as ET\nx = ET.parse(__import__('io').StringIO('<a/>'))",
     "ini from a file": """
 import configparser
-x = configparser.ConfigParser().read('/etc/passwd') or configparser.sys""",
+x = configparser.ConfigParser().read('/nowhere') or configparser.sys""",
     "the type of functions called": "import types\nx = types.FunctionType((lambda: 0).__code__, {})",
     "an alias of what is private": "import types\nx = types.GenericAlias(min, (int,)).__origin__",
 }
