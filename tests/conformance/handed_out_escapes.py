@@ -162,4 +162,21 @@ class D(JSONDecoder): pass
 D.__init__ += Y()
 x = D""",
     "a name for a module": "import json\nobject.__setattr__(json, '__name__', 'json')\nx = 1",
+    "a comparison with type in a signature": """
+import inspect
+got = []
+class X:
+    def __eq__(self, other):
+        got.append(other)
+        return False
+    def __call__(self): return 1
+inspect.signature(X())
+x = got[0]""",
+    "annotations for a derived staticmethod": """
+import statistics
+got = {}
+class S(staticmethod):
+    def __setattr__(self, name, value): got[name] = value
+S(statistics.mean)
+x = got["__annotations__"]""",
 }

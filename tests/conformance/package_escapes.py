@@ -463,4 +463,9 @@ class P(Permutation):
 def f():
     P([0, 1]) + 1
     return fractions.Fraction._rank""",
+    "a class of classes in an exception": """
+import pandas as pd
+def f():
+    try: pd.DatetimeIndex(["2020-01-01"]).tz_localize(int)
+    except TypeError as e: return str(e.args[0]("C", (), {"__getattribute__": lambda s, n: n}).__name__)""",
 }  # fmt: skip

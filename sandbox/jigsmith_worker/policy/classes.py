@@ -34,6 +34,8 @@ _FUNCTIONS_FOR_BASES: Final = (typing.NamedTuple, typing.TypedDict)
 
 NO_BASES: Final = (
     super,
+    staticmethod,
+    classmethod,
     types.GenericAlias,
     dataclasses.Field,
     functools.cached_property,

@@ -26,6 +26,7 @@ import statistics
 import sys
 import types
 import typing
+import urllib.parse
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -69,7 +70,11 @@ def replace() -> None:
     for cls, methods in _METHODS_OF_THEIR_CLASS.items():
         for name in methods.split() or _methods_of(cls):
             _put(cls, name, functools.partial(held, cls))
-    setattr(inspect, "_signature_fromstr", _of_no_text(vars(inspect)["_signature_fromstr"]))  # noqa: B010 - it is private
+    setattr(urllib.parse, "urlsplit", _of_plain_texts(urllib.parse.urlsplit))  # noqa: B010 - mypy forbids it plainly
+    vars(inspect).update(
+        _signature_is_builtin=_by_identity(vars(inspect)["_signature_is_builtin"]),
+        _signature_fromstr=_of_no_text(vars(inspect)["_signature_fromstr"]),
+    )
     _put(vars(_markupbase)["ParserBase"], "_parse_doctype_subset", _of_html)
     named, alias = inspect.getmro(type(typing.List[int]))[:2]  # noqa: UP006 - the classes of aliases
     _put(alias, "__call__", _of_own_objects)
@@ -153,6 +158,37 @@ def _of_no_text(parse: Callable[..., Any]) -> Callable[..., Any]:
         return parse(*args, **kwargs)
 
     return _signature_fromstr
+
+
+def _by_identity(is_builtin: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Wrap what asks whether an object is `type` by comparing it: an own `__eq__` would be handed it."""
+
+    def _signature_is_builtin(obj: Any) -> bool:
+        if _namespace is not None and own.is_own(obj):
+            return False
+        return is_builtin(obj)
+
+    return _signature_is_builtin
+
+
+def _of_plain_texts(split: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what remembers addresses with the classes of its arguments, which an own `__eq__` would be handed."""
+
+    @functools.wraps(split)
+    def urlsplit(url: Any, scheme: Any = "", allow_fragments: Any = True) -> Any:
+        if _namespace is not None:
+            url, scheme, allow_fragments = _plain_address(url), _plain_address(scheme), bool(allow_fragments)
+        return split(url, scheme, allow_fragments)
+
+    return urlsplit
+
+
+def _plain_address(value: Any) -> Any:
+    if value is None or type(value) in (str, bytes, bytearray):
+        return value
+    if not isinstance(value, str):
+        raise TypeError(f"an address is a text, not {type(value).__name__}")
+    return str.__str__(value)
 
 
 def _of_html(parse: Callable[..., Any]) -> Callable[..., Any]:

@@ -27,6 +27,26 @@ def update_wrapper(wrapper: Any, wrapped: Any) -> Any:
     return wrapper
 
 
+def lru_cache(maxsize: Any = 128, typed: Any = False) -> Any:
+    """Take the place of `functools.lru_cache`, whose typed keys have classes beside values: own `__eq__` would see them."""
+    if callable(maxsize) and not isinstance(maxsize, int):
+        return functools.lru_cache(maxsize)
+    if not typed:
+        return functools.lru_cache(maxsize)
+    return lambda function: _typed_cache(function, maxsize)
+
+
+def _typed_cache(function: Callable[..., Any], maxsize: int | None) -> Callable[..., Any]:
+    cached = functools.lru_cache(maxsize)(lambda _kinds, *args, **kwargs: function(*args, **kwargs))
+
+    def remembered(*args: Any, **kwargs: Any) -> Any:
+        return cached(tuple(id(type(one)) for one in (*args, *kwargs.values())), *args, **kwargs)
+
+    _copy_names(remembered, function)
+    remembered.cache_info, remembered.cache_clear = cached.cache_info, cached.cache_clear  # type: ignore[attr-defined]  # as the original
+    return remembered
+
+
 def wraps(wrapped: Any) -> Callable[[Any], Any]:
     """Take the place of `functools.wraps`."""
     return lambda wrapper: update_wrapper(wrapper, wrapped)

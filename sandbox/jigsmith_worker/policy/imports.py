@@ -220,6 +220,7 @@ def _public(name: str, module: types.ModuleType) -> list[str]:
 _REPLACED: Final[dict[str, Any]] = {
     "types.SimpleNamespace": own.SimpleNamespace,
     "dataclasses.dataclass": classes.dataclass,
+    "functools.lru_cache": functools_doors.lru_cache,
     "functools.wraps": functools_doors.wraps,
     "functools.update_wrapper": functools_doors.update_wrapper,
     "abc.ABCMeta": classes.ABC_META,

@@ -100,7 +100,7 @@ SENSITIVE_ATTRIBUTES: Final = (
     | READ_OF_ALIASES
     | ACCESSORS
     | CHAIN
-    | {"func", "format", "format_map", "mro", "obj", "__setattr__", "__delattr__"}
+    | {"args", "func", "format", "format_map", "mro", "obj", "__setattr__", "__delattr__"}
 )
 """Names that are checked when they are read, because what they give depends on the object."""
 

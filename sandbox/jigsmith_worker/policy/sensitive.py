@@ -58,6 +58,15 @@ def _of_the_chain(_value: object, name: str, found: Any) -> Any:
     raise AttributeError(f"{name} of this exception cannot be read here")
 
 
+def _arguments(value: object, _name: str, found: Any) -> Any:
+    """Return the arguments of an exception; pandas raises some with the class of what it was given, `type` for one."""
+    if not own.is_exception(behind(value)):
+        return found
+    if type(found) is not tuple:
+        raise AttributeError("args can be read of exceptions, and not of their classes")
+    return tuple(map(doors.asked_for, found))
+
+
 def _accessor(value: object, name: str, found: Any) -> Any:
     """Return a function of a property, if it is the source's own: it would take anything for an object of its class."""
     is_of_a_descriptor = name != "func" or isinstance(
@@ -137,5 +146,6 @@ DECISIONS: Final[dict[AbstractSet[str], Callable[[object, str, Any], Any]]] = {
     names.READ_OF_ALIASES: _of_an_alias,
     names.ACCESSORS | {"func"}: _accessor,
     names.CHAIN: _of_the_chain,
+    frozenset({"args"}): _arguments,
 }
 """What decides about names: a function of the value, the name and what was found, which it gives, or something instead."""
