@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks import acceptance, audit_log, many_runtimes, peers, rollouts, samples
-from benchmarks.processes import Process, echo_server, pss_mb, runtime
+from benchmarks import acceptance, audit_log, flood, many_runtimes, peers, rollouts, samples
+from benchmarks.processes import Process, echo_server, front, pss_mb, runtime
 from benchmarks.samples import Samples
 from benchmarks.subjects import KINDS, Crowd, Echo, Runtime, channel
 from benchmarks.testbed import contest
@@ -66,7 +66,7 @@ class Benchmark:
             await self._round(echo, runtimes)
         for one in runtimes:
             self._say(f"overload: {one.name}")
-            await self._overload(one, echo)
+            await self._overload(one)
             await one.close()
             await asyncio.sleep(_SETTLE_S)  # until the last children are gone
             self._memory(one)
@@ -118,7 +118,7 @@ class Benchmark:
         self.found.add(key, (process.cpu_s() - server + client) / count * 1_000)
         return times
 
-    async def _overload(self, one: Runtime, echo: Echo) -> None:
+    async def _overload(self, one: Runtime) -> None:
         """Offer four times what can be served, and note which share is served of the same client's peak: medians of rounds."""
         _, callers = max([(await samples.rate(one.call, callers, 1.5), callers) for callers in (8, 16, 32)])
         crowd = Crowd(one)
@@ -128,13 +128,29 @@ class Benchmark:
             for key, best_per_s, served_per_s in (
                 ("of_4x_callers", peak, lambda: samples.rate(crowd.answers, 4 * callers, 3.0)),
                 ("at_4x", clients_peak, lambda most=clients_peak: samples.goodput(one.client_answers, 4 * most, 3.0)),
-                ("in_4x_flood", peak, lambda most=peak: samples.goodput(crowd.answers_soon, 4 * most, 3.0)),
                 ("in_4x_patient_flood", peak, lambda most=peak: samples.goodput(crowd.answers, 4 * most, 2.0)),
-                ("beside_3x_echoes", peak, lambda most=peak: _beside_echoes(one, echo, 3 * most)),
             ):
                 self.found.add(f"goodput_{one.name}_{key}_share", await served_per_s() / best_per_s)
                 await asyncio.sleep(_OVERLOAD_PAUSE_S)
         await crowd.close()
+        with front(one.process) as before:
+            if before is None:
+                self._say("no HAProxy here: the front is LEFT OUT")
+            await self._floods(one, callers, {"": one.process} | ({"_behind_front": before} if before else {}))
+            if before is not None:
+                async with channel(before) as connection:
+                    times = await samples.paced(lambda: one.call_over(connection), 50)
+                self.found.add(f"invoke_{one.name}_behind_front_paced_ms", *times)
+
+    async def _floods(self, one: Runtime, callers: int, ways: dict[str, Process]) -> None:
+        """Let nobody heed anything and nobody wait for long, with a front before the runtime and without."""
+        for _ in range(_OVERLOAD_ROUNDS):
+            for way, server in ways.items():
+                peak = await flood.answers(one.flood(server, seconds=2.0, callers=callers))
+                served = await flood.answers(one.flood(server, seconds=3.0, per_s=4 * peak.per_s))
+                self.found.add(f"invoke_{one.name}{way}_calls_per_s_peak", peak.per_s)
+                self.found.add(f"goodput_{one.name}_in_4x_flood{way}_share", served.per_s / peak.per_s)
+                await asyncio.sleep(_OVERLOAD_PAUSE_S)
 
     def _memory(self, one: Runtime) -> None:
         for zygote, children in one.process.sandboxes().items():
@@ -211,12 +227,6 @@ class Benchmark:
         self._console.print(f"[dim]{time.monotonic() - self._began:5.0f} s  {escape(what)}[/dim]")
 
 
-async def _beside_echoes(one: Runtime, echo: Echo, echoes_per_s: float) -> float:
-    """Return what would be served if refusing cost no more than a bare echo: three quarters of the load as echoes."""
-    beside, _ = await asyncio.gather(samples.rate(one.call, 16, 3.0), samples.goodput(echo.answers, echoes_per_s, 3.0))
-    return beside
-
-
 def summary(found: Samples) -> dict[str, float]:
     """Return the figures by their flat keys: medians, and the 99th percentile of latencies."""
     figures: dict[str, float] = {}
@@ -255,6 +265,14 @@ AIMS = (
         0.9,
         True,
     ),
+    (
+        "the same, nobody waits longer than 2 s, behind the front",
+        "goodput_{}_in_4x_flood_behind_front_share",
+        None,
+        0.9,
+        True,
+    ),
+    ("the same without a front", "goodput_{}_in_4x_flood_share", None, 0.9, True),
     ("durable entries/s, 64 waiters", "{}_entries_per_s_w64", None, 5_000.0, True),
     ("the same, each fsync 5 ms slower", "{}_entries_per_s_w64_fsync_plus_5ms", None, 1_000.0, True),
     ("entries add at 100 calls/s, p99 ms", "{}_added_at_100_per_s_p99_ms", None, 10.0, False),

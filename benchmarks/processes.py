@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +15,7 @@ from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _START_S = 120.0
+_FRONT = Path("deploy/front/haproxy.cfg")
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,23 @@ def runtime(backend: str, container_runtime: str | None) -> Iterator[Process]:
         finally:
             process.terminate()
             process.wait()
+
+
+@contextlib.contextmanager
+def front(before: Process) -> Iterator[Process | None]:
+    """Run the HAProxy of deploy/front before a server; give None where HAProxy is not installed."""
+    if shutil.which("haproxy") is None:
+        yield None
+        return
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{one.getsockname()[1]}"
+    settings = {"JIGSMITH_LISTEN": address, "JIGSMITH_RUNTIME": before.address, "JIGSMITH_PLAINTEXT": "yes"}
+    with subprocess.Popen(["haproxy", "-db", "-q", "-f", str(_FRONT)], env=os.environ | settings) as process:
+        try:
+            yield Process(address, process.pid)
+        finally:
+            process.terminate()
 
 
 def _cpu_s(pid: int) -> float:

@@ -15,6 +15,7 @@ from jigsmith.errors import JigsmithError
 from jigsmith.v1 import function_pb2, function_pb2_grpc, invocation_pb2, invocation_pb2_grpc
 
 from benchmarks.echo_server import METHOD
+from benchmarks.flood import Flood
 from benchmarks.processes import Process
 
 _MESSAGE_BYTES_MAX = 16 << 20
@@ -24,6 +25,8 @@ _OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),  # each channel has a connection of its own
 ]
 _CALLER = (("jigsmith-principal", "user:benchmark"),)
+_TOKEN = ("authorization", "Bearer benchmark")
+"""A front knows callers by it; a `--dev` runtime does not look at it."""
 _DEADLINE_S = 120.0
 _OVERLOAD_DEADLINE_S = 2.0
 _CROWD_CONNECTIONS = 8
@@ -50,11 +53,6 @@ class Echo:
     async def call(self) -> None:
         """Send 200 bytes there and back."""
         await self._echo(_ECHOED)
-
-    async def answers(self) -> bool:
-        """Do the same, and say that it was answered."""
-        await self.call()
-        return True
 
 
 @dataclass
@@ -120,6 +118,27 @@ class Runtime:
         """The call that all but the larger kinds make."""
         return self._requests[""]
 
+    def flood(
+        self, server: Process, *, seconds: float, per_s: float | None = None, callers: int | None = None
+    ) -> Flood:
+        """Return a flood of small calls, to the runtime itself or to what stands before it."""
+        return Flood(
+            address=server.address,
+            path="/jigsmith.v1.InvocationService/Invoke",
+            message_hex=self.small_call.SerializeToString().hex(),
+            metadata=(*_CALLER, _TOKEN),
+            seconds=seconds,
+            per_s=per_s,
+            callers=callers,
+            patience_s=_OVERLOAD_DEADLINE_S,
+            connections=_CROWD_CONNECTIONS,
+        )
+
+    async def call_over(self, channel: grpc.aio.Channel) -> None:
+        """Make a small call by a connection to what stands before the runtime. Raises AioRpcError."""
+        stub = invocation_pb2_grpc.InvocationServiceStub(channel)
+        await stub.Invoke(self.small_call, metadata=(*_CALLER, _TOKEN), timeout=_DEADLINE_S)
+
     async def first_call(self) -> tuple[float, float]:
         """Register a function that was never seen and call it; return how long each took, in ms."""
         begin = time.perf_counter()
@@ -167,16 +186,12 @@ class Crowd:
         self._channels = [channel(runtime.process) for _ in range(_CROWD_CONNECTIONS)]
         self._stubs = itertools.cycle(map(invocation_pb2_grpc.InvocationServiceStub, self._channels))
 
-    async def answers(self, deadline_s: float = _DEADLINE_S) -> bool:
+    async def answers(self) -> bool:
         """Make a small call over the next connection; return whether it was answered and not refused."""
         with contextlib.suppress(grpc.aio.AioRpcError):
-            await next(self._stubs).Invoke(self._request, metadata=_CALLER, timeout=deadline_s)
+            await next(self._stubs).Invoke(self._request, metadata=_CALLER, timeout=_DEADLINE_S)
             return True
         return False
-
-    async def answers_soon(self) -> bool:
-        """Do the same for a caller who does not wait for long."""
-        return await self.answers(_OVERLOAD_DEADLINE_S)
 
     async def close(self) -> None:
         """Close the connections."""
