@@ -118,22 +118,30 @@ async def test_what_is_allowed_goes_through_unchanged(runtime, front: Front) -> 
 
 
 async def test_anybody_may_ask_for_health_and_nobody_without_a_token_for_more(runtime, front: Front) -> None:
-    """What has none is refused before the runtime is asked."""
+    """What has none, or two, is refused before the runtime is asked."""
     address = front()
+    token = runtime.metadata("optimizer")
     async with grpc.aio.insecure_channel(address) as channel:
         health = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert health.status == health_pb2.HealthCheckResponse.SERVING
+        for metadata in ((), (*token, *token), (("authorization", "Basic dTpw"),)):
+            with pytest.raises(grpc.aio.AioRpcError, match="the front asks for one bearer token") as caught:
+                await invocation_pb2_grpc.InvocationServiceStub(channel).Invoke(
+                    invocation_pb2.InvokeRequest(name="functions/f"), metadata=metadata
+                )
+            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
     async with AsyncClient(address) as client:
-        with pytest.raises(errors.NotAuthorizedError, match="the front") as caught:
+        with pytest.raises(errors.NotAuthorizedError, match="the front") as told:
             await client.invoke("functions/f")
-    assert caught.value.reason == "UNAUTHENTICATED"
+    assert told.value.reason == "UNAUTHENTICATED"
 
 
 async def test_a_caller_gets_its_share_of_calls_and_no_more(runtime, front: Front) -> None:
     """The next one is refused at once and says when to come back; others, and the caller's other requests, find room."""
-    address = front(JIGSMITH_CALLS_OF_ONE_MAX="2", JIGSMITH_CALLS_MAX="3")
+    address = front(CALLS_OF_ONE_MAX="2", CALLS_MAX="3")
     async with callers(runtime, address, "optimizer", "evaluator", "auditor") as (client, other, auditor):
         name = await register(client)
+        assert (await other.invoke(name, {"s": 0})).result == 0
         before = await entries(auditor, "call.accepted")
         sleeping = [asyncio.create_task(client.invoke(name, {"s": 2})) for _ in range(2)]
         await asyncio.sleep(0.5)
@@ -141,6 +149,12 @@ async def test_a_caller_gets_its_share_of_calls_and_no_more(runtime, front: Fron
             with pytest.raises(errors.OverloadedError, match="the front is busy") as caught:
                 await impatient.invoke(name, {"s": 0})
             assert (caught.value.reason, caught.value.retry_after_ms) == ("QUEUE_FULL", 500)
+        async with grpc.aio.insecure_channel(address) as channel:  # the same caller, however it writes its token
+            spaced = (("authorization", f"bearer   {runtime.token('optimizer')}  "),)
+            with pytest.raises(grpc.aio.AioRpcError, match="the front is busy"):
+                await invocation_pb2_grpc.InvocationServiceStub(channel).Invoke(
+                    invocation_pb2.InvokeRequest(name=name, arguments_json='{"s": 0}'), metadata=spaced
+                )
         assert await register(client)
         third = asyncio.create_task(other.invoke(name, {"s": 1}))
         await asyncio.sleep(0.3)
@@ -156,11 +170,12 @@ async def test_a_caller_gets_its_share_of_calls_and_no_more(runtime, front: Fron
 
 async def test_other_requests_of_a_caller_are_bounded_apart(runtime, front: Front) -> None:
     """Who follows the log with as many streams as there is room for cannot look at it once more."""
-    address = front(JIGSMITH_OTHERS_OF_ONE_MAX="2")
+    address = front(OTHERS_OF_ONE_MAX="2")
     async with (
         callers(runtime, address, "auditor", "optimizer") as (auditor, client),
         grpc.aio.insecure_channel(address) as channel,
     ):
+        await entries(auditor, "call.accepted")  # and so it is known
         follow = channel.unary_stream("/jigsmith.v1.AuditService/TailAuditEntries")
         following = [follow(b"", metadata=runtime.metadata("auditor")) for _ in range(2)]
         assert (await client.invoke(await register(client), {"s": 0})).result == 0
@@ -189,26 +204,92 @@ async def test_who_cancels_or_runs_out_of_time_ends_the_call_behind_the_front(ru
         assert all(one["wall_us"] < 2_000_000 for one in ended)
 
 
+async def guess(address: str) -> str:
+    """Send a token that nobody has; return what is said of it."""
+    async with AsyncClient(address, token=secrets.token_hex(32)) as client:
+        with pytest.raises(errors.JigsmithError) as caught:
+            await client.invoke("functions/f")
+    return caught.value.reason
+
+
 async def test_who_guesses_tokens_is_not_heard_but_known_callers_at_the_same_address_are(runtime, front: Front) -> None:
     """Bad tokens cost the runtime so much and no more."""
-    address = front(JIGSMITH_BAD_TOKENS_MAX="5")
-
-    async def guess() -> str:
-        async with AsyncClient(address, token=secrets.token_hex(32)) as client:
-            with pytest.raises(errors.NotAuthorizedError) as caught:
-                await client.invoke("functions/f")
-            return str(caught.value)
-
+    address = front(UNKNOWN_OF_ADDRESS_IN_10S_MAX="6")
     async with callers(runtime, address, "optimizer") as (known,):
-        name = await register(known)
-        guesses = [await guess() for _ in range(10)]
-        assert ["the front" in one for one in guesses] == [False] * 6 + [True] * 4
+        name = await register(known)  # the first request of the six
+        assert [await guess(address) for _ in range(10)] == ["UNAUTHENTICATED"] * 5 + ["QUEUE_FULL"] * 5
         assert (await known.invoke(name, {"s": 0})).result == 0
+
+
+@pytest.mark.parametrize("bound", ["UNKNOWN_OF_ADDRESS_MAX", "UNKNOWN_MAX"])
+async def test_strangers_who_never_finish_their_requests_keep_nobody_out_who_is_known(
+    runtime, front: Front, bound: str
+) -> None:
+    """Their requests have places of their own, and few from one address."""
+    address = front(**{bound: "3"}, CALLS_MAX="3")
+    async with (
+        callers(runtime, address, "optimizer") as (known,),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        name = await register(known)
+        endless = channel.stream_unary("/jigsmith.v1.InvocationService/Invoke")
+        begun = [endless(metadata=(("authorization", f"Bearer {number}"),)) for number in range(3)]
+        await asyncio.sleep(0.5)
+        assert await guess(address) == "QUEUE_FULL"
+        assert (await known.invoke(name, {"s": 0})).result == 0
+        for one in begun:
+            one.cancel()
+        await asyncio.sleep(0.5)
+        assert await guess(address) == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("/grpc.health.v1.Health/Check", b""),
+        ("/jigsmith.v1.InvocationService/Unheard", b""),
+        ("/jigsmith.v1.InvocationService/Invoke", b"\xff"),
+        ("/jigsmith.v1.InvocationService/Invoke", b"\x0a\xff\xff\xff\x07"),
+    ],
+)
+async def test_what_is_answered_without_a_look_at_the_token_makes_nobody_known(
+    runtime, front: Front, method: str, message: bytes
+) -> None:
+    """Who asks that stays a stranger."""
+    address = front(UNKNOWN_OF_ADDRESS_IN_10S_MAX="2")
+    metadata = (("authorization", f"Bearer {secrets.token_hex(32)}"),)
+    async with grpc.aio.insecure_channel(address) as channel:
+        ask = channel.unary_unary(method)
+        for _ in range(2):
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await ask(message, metadata=metadata)
+        with pytest.raises(grpc.aio.AioRpcError, match="the front is busy"):
+            await ask(message, metadata=metadata)
+
+
+async def test_a_caller_is_known_no_longer_than_its_token_is_good(new_runtime, front: Front) -> None:
+    """One that was taken back counts as a stranger's from its next request on."""
+    runtime = new_runtime()
+    address = front(JIGSMITH_RUNTIME=runtime.address, UNKNOWN_OF_ADDRESS_IN_10S_MAX="3")
+    async with callers(runtime, address, "optimizer") as (client,):
+        name = await register(client)
+        assert (await client.invoke(name, {"s": 0})).result == 0
+        principals = runtime.directory / "principals.toml"
+        principals.write_text("")
+        said = []
+        async with asyncio.timeout(20):
+            while said.count("QUEUE_FULL") < 2:
+                try:
+                    await client.invoke(name, {"s": 0})
+                except errors.JigsmithError as error:
+                    said.append(error.reason)
+                await asyncio.sleep(0.05)
+        assert said == ["UNAUTHENTICATED"] * 3 + ["QUEUE_FULL"] * 2
 
 
 def test_connections_of_an_address_are_bounded(front: Front) -> None:
     """What is too many is closed at once."""
-    address = front(JIGSMITH_CONNECTIONS_OF_ONE_MAX="4")
+    address = front(CONNECTIONS_OF_ADDRESS_MAX="4")
     time.sleep(0.2)  # until the connection that saw it come up is forgotten
     with contextlib.ExitStack() as stack:
         place = ("127.0.0.1", int(address.rpartition(":")[2]))
