@@ -1,6 +1,8 @@
 # `make demo` and `make test` set everything up themselves. `make help` lists the rest.
 .DEFAULT_GOAL := help
 bin := .venv/bin
+# Where it is set, each runtime and sandbox that a test starts would compile all of its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test test-docker test-gvisor test-faults test-training test-compose lint proto-lint format images bench lock clean
 

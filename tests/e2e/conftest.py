@@ -7,6 +7,7 @@ that stops or kills it uses `new_runtime`, which starts one for that test alone.
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -216,12 +217,14 @@ def _shared(started: Runtime) -> Iterator[Runtime]:
 
 @pytest.fixture
 def new_runtime(backend: str, tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
-    """Give a way to start runtimes for one test alone: `new_runtime("--sandboxes", "1")`."""
+    """Give a way to start runtimes for one test alone: `new_runtime("--sandboxes", "1")`, or on a copy of a data folder."""
     started: list[Runtime] = []
 
-    def start(*options: str) -> Runtime:
+    def start(*options: str, data: Path | None = None) -> Runtime:
         directory = tmp_path / f"runtime-{len(started)}"
         directory.mkdir()
+        if data is not None:
+            shutil.copytree(data, directory / "data")
         started.append(Runtime(backend, directory, options))
         started[-1].start()
         return started[-1]

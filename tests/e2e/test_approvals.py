@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from jigsmith.v1 import function_pb2, release_pb2
 from jigsmith.verify import verify_log
 from jigsmith_runtime.cli import principal_entry
 from jigsmith_runtime.identity import new_token
+
+from tests.e2e.conftest import Runtime
 
 BACKENDS = ["bubblewrap"]
 """What is tried here does not depend on what runs the functions."""
@@ -246,26 +249,46 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("edit", EDITS)
-async def test_an_edited_registry_brings_nothing_into_a_channel(new_runtime, edit: str) -> None:
-    """Whoever may write to the database, triggers and all, gets NOT_APPROVED; nothing that they put there runs."""
-    runtime = new_runtime()
-    async with People(runtime) as people:
-        await released(people, "demo")
-        second = await drafted(people.optimizer, "demo", "return 2")
-        await people.optimizer.request_release("demo", second, channel="production", reason="Better.")
-        await drafted(people.optimizer, "demo", "return 3")
+@pytest.fixture(scope="module")
+def data_with_a_release(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the data folder of a runtime that has one revision in a channel, one that waits for an approval, and a draft."""
+    runtime = Runtime(backend, tmp_path_factory.mktemp("released"))
+
+    async def fill() -> None:
+        async with People(runtime) as people:
+            await released(people, "demo")
+            second = await drafted(people.optimizer, "demo", "return 2")
+            await people.optimizer.request_release("demo", second, channel="production", reason="Better.")
+            await drafted(people.optimizer, "demo", "return 3")
+
+    runtime.start()
+    try:
+        asyncio.run(fill())
+    finally:
+        runtime.stop()
+    return runtime.data
+
+
+async def test_an_unedited_registry_brings_its_release_into_its_channel(new_runtime, data_with_a_release: Path) -> None:
+    """So it is the edits that the next tests see refused."""
+    async with People(new_runtime(data=data_with_a_release)) as people:
         assert (await people.agent.invoke(target("demo"))).result == 1
-    runtime.stop()
-    database = sqlite3.connect(runtime.data / "registry.db")
+
+
+@pytest.mark.parametrize("edit", EDITS)
+async def test_an_edited_registry_brings_nothing_into_a_channel(
+    new_runtime, data_with_a_release: Path, tmp_path: Path, edit: str
+) -> None:
+    """Whoever may write to the database, triggers and all, gets NOT_APPROVED; nothing that they put there runs."""
+    data = shutil.copytree(data_with_a_release, tmp_path / "edited")
+    database = sqlite3.connect(data / "registry.db")
     for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         database.execute(f"DROP TRIGGER {trigger}")
     for statement in EDITS[edit]:
         assert database.execute(statement).rowcount >= 1, statement
     database.commit()
     database.close()
-    runtime.start()
-    async with People(runtime) as people:
+    async with People(new_runtime(data=data)) as people:
         with pytest.raises(errors.StateError) as refused:
             await people.agent.invoke(target("demo"))
         assert refused.value.reason == "NOT_APPROVED"

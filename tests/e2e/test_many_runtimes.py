@@ -31,12 +31,12 @@ def client(runtime, role: str) -> AsyncClient:
 def two(new_runtime: Callable, postgres) -> tuple:
     """Give two runtimes on one database, each trusting the other's release key."""
     url = postgres.database()
-    runtimes = [new_runtime("--database", url, "--sandboxes", "1") for _ in range(2)]
-    for one, other in (runtimes, runtimes[::-1]):
-        one.stop()
-        one.options = (*one.options, "--trusted-keys", str(other.data / "release-key.pub"))
-        one.start()
-    return (*runtimes, url)
+    options = ("--database", url, "--sandboxes", "1")
+    first = new_runtime(*options)
+    second = new_runtime(*options, "--trusted-keys", str(first.data / "release-key.pub"))
+    first.options = (*options, "--trusted-keys", str(second.data / "release-key.pub"))
+    first.restart()
+    return first, second, url
 
 
 async def drafted(one: AsyncClient, name: str, result: int) -> str:
