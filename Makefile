@@ -20,7 +20,7 @@ demo: setup ## learn a function set, release it, call it, verify the log
 	@$(bin)/python -m jigsmith_demo
 
 test: test-setup ## run the test suite
-	@$(bin)/pytest -m "not docker and not gvisor and not faults and not training and not compose"
+	@tests/run
 
 test-training: test-setup ## train by the optimizer's commands, kill, resume, replay; AG2 beside it (some 4 minutes)
 	@$(bin)/pytest -m "training and not gvisor"

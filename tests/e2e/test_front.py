@@ -23,11 +23,13 @@ from jigsmith import AsyncClient, errors
 from jigsmith.requests import audit_filter
 from jigsmith.v1 import invocation_pb2, invocation_pb2_grpc
 
+from benchmarks.flood import Flood, answers
 from tests.e2e.identities import Authority
 
 BACKENDS = ["bubblewrap"]
 CONFIGURATION = Path(__file__).parents[2] / "deploy/front/haproxy.cfg"
 SLEEP = "import time\ndef f(s):\n    time.sleep(s)\n    return s"
+SMALL_WINDOWS = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 1_024)]
 
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
 
@@ -42,7 +44,7 @@ def a_free_port() -> int:
 
 
 @pytest.fixture
-def front(runtime) -> Iterator[Front]:
+def front(runtime, tmp_path: Path) -> Iterator[Front]:
     """Give a way to start a front before the runtime, with settings of the environment; it returns its address."""
     with contextlib.ExitStack() as stack:
 
@@ -53,7 +55,8 @@ def front(runtime) -> Iterator[Front]:
                 os.environ | listen | ({} if "JIGSMITH_CERTIFICATE" in settings else {"JIGSMITH_PLAINTEXT": "yes"})
             )
             command = ["haproxy", "-db", "-f", str(CONFIGURATION)]
-            process = stack.enter_context(subprocess.Popen(command, env=environment | settings))
+            log = stack.enter_context((tmp_path / "front.log").open("ab"))
+            process = stack.enter_context(subprocess.Popen(command, env=environment | settings, stdout=log))
             stack.callback(process.terminate)
             end = time.monotonic() + 10
             while True:
@@ -112,7 +115,7 @@ async def test_what_is_allowed_goes_through_unchanged(runtime, front: Front) -> 
             answers = [one async for one in batch]
         assert {one.response.result_json for one in answers} == {"4"}
         assert len(answers) == 200
-        async for entry in auditor.tail_audit_entries():
+        async for entry in auditor.tail_audit_entries(start_index=0):
             assert entry.entry_json
             break
 
@@ -134,6 +137,43 @@ async def test_anybody_may_ask_for_health_and_nobody_without_a_token_for_more(ru
         with pytest.raises(errors.NotAuthorizedError, match="the front") as told:
             await client.invoke("functions/f")
     assert told.value.reason == "UNAUTHENTICATED"
+
+
+SPELLINGS = {"Bearer {}": True, "bearer   {} ": True, "Bearer {} x": False} | {
+    f"Bearer {odd}{{}}": False for odd in "\t\v\x1c\xa0"
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+async def test_a_token_has_one_spelling(runtime, front: Front, spelling: str) -> None:
+    """Or those with the same key: others would give its bearer as many shares, as the runtime strips more than spaces."""
+    async with callers(runtime, runtime.address, "optimizer") as (client,):
+        name = await register(client)
+    call = invocation_pb2.InvokeRequest(name=name, arguments_json='{"s": 0}')
+    got = await answers(
+        Flood(
+            address=front().replace("localhost", "127.0.0.1"),
+            path="/jigsmith.v1.InvocationService/Invoke",
+            message_hex=call.SerializeToString().hex(),
+            metadata=[("authorization", spelling.format(runtime.token("optimizer")))],
+            seconds=0.2,
+            callers=1,
+            connections=1,
+            patience_s=10.0,
+        )
+    )
+    assert (got.answered > 0, got.refused > 0) == (SPELLINGS[spelling], not SPELLINGS[spelling])
+
+
+@pytest.mark.parametrize(
+    "path", ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "/grpc.health.v1.Health/Watch"]
+)
+async def test_what_is_not_ours_is_nobodys(runtime, front: Front, path: str) -> None:
+    """But the health check: what the runtime answers without a look at the token would be anybody's, as often as they like."""
+    async with grpc.aio.insecure_channel(front()) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="the front leads to no such service") as caught:
+            await channel.unary_unary(path)(b"", metadata=runtime.metadata("optimizer"))
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_a_caller_gets_its_share_of_calls_and_no_more(runtime, front: Front) -> None:
@@ -212,13 +252,21 @@ async def guess(address: str) -> str:
     return caught.value.reason
 
 
-async def test_who_guesses_tokens_is_not_heard_but_known_callers_at_the_same_address_are(runtime, front: Front) -> None:
-    """Bad tokens cost the runtime so much and no more."""
+async def test_who_guesses_tokens_is_not_heard_but_known_callers_at_the_same_address_are(
+    runtime, front: Front, tmp_path: Path
+) -> None:
+    """Bad tokens cost the runtime so much and no more, and the log a line a second."""
     address = front(UNKNOWN_OF_ADDRESS_IN_10S_MAX="6")
     async with callers(runtime, address, "optimizer") as (known,):
         name = await register(known)  # the first request of the six
         assert [await guess(address) for _ in range(10)] == ["UNAUTHENTICATED"] * 5 + ["QUEUE_FULL"] * 5
         assert (await known.invoke(name, {"s": 0})).result == 0
+    lines = (tmp_path / "front.log").read_text().splitlines()
+    assert lines
+    assert len(lines) <= 2
+    assert {line.partition("127.0.0.1")[2] for line in lines} == {
+        " refused: busy /jigsmith.v1.InvocationService/Invoke"
+    }
 
 
 @pytest.mark.parametrize("bound", ["UNKNOWN_OF_ADDRESS_MAX", "UNKNOWN_MAX"])
@@ -241,6 +289,32 @@ async def test_strangers_who_never_finish_their_requests_keep_nobody_out_who_is_
             one.cancel()
         await asyncio.sleep(0.5)
         assert await guess(address) == "UNAUTHENTICATED"
+
+
+async def test_who_does_not_read_answers_stops_nobody_else(runtime, front: Front) -> None:
+    """Connections to the runtime are not shared among clients."""
+    address = front()
+    async with (
+        callers(runtime, address, "optimizer", "evaluator") as (client, other),
+        grpc.aio.insecure_channel(address, options=SMALL_WINDOWS) as channel,
+    ):
+        large = await register(client, "def f():\n    return 'x' * 200_000")
+        small = await register(client)
+        assert (await other.invoke(small, {"s": 0})).result == 0
+
+        async def requests() -> AsyncIterator[invocation_pb2.InvokeBatchRequest]:
+            for number in range(20):
+                yield invocation_pb2.InvokeBatchRequest(
+                    tag=str(number), invoke=invocation_pb2.InvokeRequest(name=large)
+                )
+
+        unread = invocation_pb2_grpc.InvocationServiceStub(channel).InvokeBatch(
+            requests(), metadata=runtime.metadata("optimizer")
+        )
+        await unread.read()
+        await asyncio.sleep(1)
+        assert (await other.invoke(small, {"s": 0}, timeout_s=5)).result == 0
+        unread.cancel()
 
 
 @pytest.mark.parametrize(
