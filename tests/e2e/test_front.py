@@ -361,15 +361,39 @@ async def test_a_caller_is_known_no_longer_than_its_token_is_good(new_runtime, f
         assert said == ["UNAUTHENTICATED"] * 3 + ["QUEUE_FULL"] * 2
 
 
-def test_connections_of_an_address_are_bounded(front: Front) -> None:
-    """What is too many is closed at once."""
-    address = front(CONNECTIONS_OF_ADDRESS_MAX="4")
+@pytest.mark.parametrize("bound", ["CONNECTIONS_OF_ADDRESS_MAX", "CONNECTIONS_OF_ADDRESS_IN_10S_MAX"])
+def test_connections_of_an_address_are_bounded(front: Front, bound: str) -> None:
+    """What is too many, or too many in ten seconds, is closed at once."""
+    address = front(**{bound: "5"})
     time.sleep(0.2)  # until the connection that saw it come up is forgotten
     with contextlib.ExitStack() as stack:
-        place = ("127.0.0.1", int(address.rpartition(":")[2]))
-        several = [stack.enter_context(socket.create_connection(place)) for _ in range(8)]
+        several = [stack.enter_context(_connection(address)) for _ in range(8)]
         time.sleep(0.5)
-        assert [_is_open(one) for one in several].count(True) == 4
+        assert [_is_open(one) for one in several].count(True) == (
+            5 if bound == "CONNECTIONS_OF_ADDRESS_MAX" else 4
+        )  # that one counts
+
+
+async def test_the_last_connections_are_for_addresses_of_known_callers(runtime, front: Front) -> None:
+    """Strangers cannot take them all."""
+    address = front(CONNECTIONS_OF_UNKNOWN_MAX="3")
+    await asyncio.sleep(0.2)
+    async with callers(runtime, address, "optimizer", "evaluator") as (client, other):
+        with contextlib.ExitStack() as stack:
+            strangers = [stack.enter_context(_connection(address)) for _ in range(5)]
+            await asyncio.sleep(0.5)
+            assert [_is_open(one) for one in strangers].count(True) == 3
+        await asyncio.sleep(0.2)
+        name = await register(client)
+        with contextlib.ExitStack() as stack:
+            several = [stack.enter_context(_connection(address)) for _ in range(5)]
+            await asyncio.sleep(0.5)
+            assert all(map(_is_open, several))
+            assert (await other.invoke(name, {"s": 0})).result == 0
+
+
+def _connection(address: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])))
 
 
 def _is_open(connection: socket.socket) -> bool:
