@@ -133,12 +133,12 @@ class Benchmark:
                 self.found.add(f"goodput_{one.name}_{key}_share", await served_per_s() / best_per_s)
                 await asyncio.sleep(_OVERLOAD_PAUSE_S)
         await crowd.close()
-        with front(one.process) as before:
-            if before is None:
+        with front(one.process) as proxy:
+            if proxy is None:
                 self._say("no HAProxy here: the front is LEFT OUT")
-            await self._floods(one, callers, {"": one.process} | ({"_behind_front": before} if before else {}))
-            if before is not None:
-                async with channel(before) as connection:
+            await self._floods(one, callers, {"": one.process} | ({"_behind_front": proxy} if proxy else {}))
+            if proxy is not None:
+                async with channel(proxy) as connection:
                     times = await samples.paced(lambda: one.call_over(connection), 50)
                 self.found.add(f"invoke_{one.name}_behind_front_paced_ms", *times)
 

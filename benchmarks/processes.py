@@ -103,7 +103,7 @@ def runtime(backend: str, container_runtime: str | None) -> Iterator[Process]:
 
 
 @contextlib.contextmanager
-def front(before: Process) -> Iterator[Process | None]:
+def front(server: Process) -> Iterator[Process | None]:
     """Run the HAProxy of deploy/front before a server; give None where HAProxy is not installed."""
     if shutil.which("haproxy") is None:
         yield None
@@ -111,7 +111,7 @@ def front(before: Process) -> Iterator[Process | None]:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{one.getsockname()[1]}"
-    settings = {"JIGSMITH_LISTEN": address, "JIGSMITH_RUNTIME": before.address, "JIGSMITH_PLAINTEXT": "yes"}
+    settings = {"JIGSMITH_LISTEN": address, "JIGSMITH_RUNTIME": server.address, "JIGSMITH_PLAINTEXT": "yes"}
     with subprocess.Popen(["haproxy", "-db", "-q", "-f", str(_FRONT)], env=os.environ | settings) as process:
         try:
             yield Process(address, process.pid)

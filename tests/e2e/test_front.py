@@ -322,6 +322,8 @@ async def test_who_does_not_read_answers_stops_nobody_else(runtime, front: Front
     [
         ("/grpc.health.v1.Health/Check", b""),
         ("/jigsmith.v1.InvocationService/Unheard", b""),
+        ("/jigsmith.v1.InvocationService/InvokeBatch", b""),
+        ("/jigsmith.v1.AuditService/TailAuditEntries", b""),
         ("/jigsmith.v1.InvocationService/Invoke", b"\xff"),
         ("/jigsmith.v1.InvocationService/Invoke", b"\x0a\xff\xff\xff\x07"),
     ],
